@@ -1,0 +1,168 @@
+//! What signaling tells a shard.
+
+use std::time::Duration;
+
+use arrayvec::ArrayString;
+use simulcast::Bitrate;
+use thiserror::Error;
+
+use crate::media::{ChannelId, ParticipantId, PublicationSpec, SlotId, SlotSpec};
+use crate::transport::dtls::Fingerprint;
+use crate::transport::srtp::KeyingMaterial;
+
+/// Which command an answer belongs to; drawn by whoever sends it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct CommandId(pub u64);
+
+/// One instruction to a shard. Each is answered by one [`Event::Done`](crate::Event::Done) or
+/// [`Event::Refused`](crate::Event::Refused) with its id, in order.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Makes a participant with its transport. Media flows once ICE and DTLS have succeeded.
+    Join(Box<Join>),
+    /// Replaces what a participant sends and receives; repeated after each offer, always in full.
+    Negotiate(Box<Negotiate>),
+    /// New ICE credentials for the same transport: keys, streams and addresses in use stay until a new one is nominated.
+    RestartIce {
+        /// Whose.
+        participant: ParticipantId,
+        /// What the client's next requests must carry.
+        local: IceCredentials,
+        /// What ours would carry.
+        remote: IceCredentials,
+    },
+    /// What a person switched off.
+    Voice {
+        /// Whose.
+        participant: ParticipantId,
+        /// Nothing of the microphone is forwarded.
+        muted: bool,
+        /// No sound is sent to this person.
+        deafened: bool,
+    },
+    /// How large each slot is shown. Slots not named keep their last view.
+    View {
+        /// Whose.
+        participant: ParticipantId,
+        /// By slot.
+        views: Vec<View>,
+    },
+    /// How much a person wants to receive.
+    Prefer {
+        /// Whose.
+        participant: ParticipantId,
+        /// The most to send to this participant, pictures and sound; `None` for no limit.
+        budget: Option<Bitrate>,
+        /// Pictures at all?
+        pictures: Pictures,
+    },
+    /// Ends a participant and everything it owns.
+    Leave {
+        /// Whose.
+        participant: ParticipantId,
+    },
+}
+
+/// A new participant.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// Its id; an id in use is refused.
+    pub participant: ParticipantId,
+    /// The channel, made where it does not exist.
+    pub channel: ChannelId,
+    /// Our ICE credentials: what STUN requests are checked against.
+    pub local: IceCredentials,
+    /// The client's.
+    pub remote: IceCredentials,
+    /// Where SRTP keys come from.
+    pub keying: Keying,
+    /// Without a valid STUN request for this long the participant is lost (RFC 7675: 30 s).
+    pub consent: Duration,
+}
+
+/// All media sections of a participant, as the last answer accepted them.
+#[derive(Clone, Debug)]
+pub struct Negotiate {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Send m-lines.
+    pub publications: Vec<PublicationSpec>,
+    /// Receive m-lines; an id keeps its SSRC for ever.
+    pub slots: Vec<SlotSpec>,
+    /// The CNAME of our sender reports to this participant.
+    pub cname: ArrayString<16>,
+}
+
+/// ICE user name fragment and password (RFC 8839, section 5.4); longer ones than these are refused at the edge.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IceCredentials {
+    /// 4 to 32 characters.
+    pub ufrag: ArrayString<32>,
+    /// 22 to 64 characters.
+    pub password: ArrayString<64>,
+}
+
+/// Where a transport's SRTP keys come from.
+#[derive(Clone, Debug)]
+pub enum Keying {
+    /// A DTLS handshake whose certificate must have this fingerprint.
+    Dtls {
+        /// Of the client's certificate, from its offer.
+        fingerprint: Fingerprint,
+        /// Who sends the ClientHello.
+        role: DtlsRole,
+    },
+    /// Keys handed in: simulations that must repeat byte for byte, and relays.
+    Given(KeyingMaterial),
+}
+
+/// Our side of a DTLS handshake (RFC 8842).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DtlsRole {
+    /// We wait: the client is active. What an SFU prefers.
+    Server,
+    /// We begin.
+    Client,
+}
+
+/// How large a slot is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct View {
+    /// Which slot.
+    pub slot: SlotId,
+    /// In device pixels; 0 if not visible.
+    pub width: u16,
+    /// In device pixels; 0 if not visible.
+    pub height: u16,
+    /// 3 pinned or screen, 2 speaker, 1 else.
+    pub priority: u8,
+}
+
+/// Whether and how much picture a person wants.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Pictures {
+    /// As sharp as view and budget allow.
+    #[default]
+    Automatic,
+    /// Never above the lowest layer.
+    SaveData,
+    /// None at all.
+    SoundOnly,
+}
+
+/// Why a command was refused.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum CommandError {
+    /// The id is in use: signaling's mistake.
+    #[error("a participant with this id exists")]
+    ParticipantExists,
+    /// Nobody of this id: it may just have been lost.
+    #[error("no participant with this id")]
+    UnknownParticipant,
+    /// The shard holds as many participants as it may.
+    #[error("this shard is full")]
+    ShardFull,
+    /// An SSRC, a slot or a publication is named twice.
+    #[error("the media sections contradict each other: {0}")]
+    Contradiction(&'static str),
+}

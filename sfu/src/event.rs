@@ -1,0 +1,76 @@
+//! What a shard tells signaling.
+
+use thiserror::Error;
+
+use crate::command::{CommandError, CommandId};
+use crate::media::{ChannelId, ParticipantId, PublicationId, SlotId, Source};
+use crate::metrics::Snapshot;
+
+/// One piece of news. Within a shard their order is the order in which things happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A command was carried out.
+    Done(CommandId),
+    /// A command was not carried out, and nothing changed.
+    Refused(CommandId, CommandError),
+    /// ICE and DTLS have succeeded: media can flow.
+    Connected(ParticipantId),
+    /// The transport ended; the participant is gone from the shard, with all it owned.
+    Lost(ParticipantId, LostReason),
+    /// What each slot of a participant carries now, in full: it replaces the last such event.
+    Assigned(ParticipantId, Vec<Assignment>),
+    /// A participant would need this many slots to receive everything; told once per change.
+    SlotsNeeded {
+        /// Whose.
+        participant: ParticipantId,
+        /// Receive m-lines for sound.
+        audio: u8,
+        /// Receive m-lines for pictures.
+        video: u8,
+    },
+    /// Who is heard in a channel, loudest first; told on change and at most 10 times a second.
+    Speakers(ChannelId, Vec<Speaker>),
+    /// The first packet of a publication arrived, or the first after it was silent.
+    Publishing(ParticipantId, PublicationId),
+    /// Counters and gauges, once a second.
+    Metrics(Box<Snapshot>),
+}
+
+/// A publication in a slot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Assignment {
+    /// Where it plays.
+    pub slot: SlotId,
+    /// Which track.
+    pub publication: PublicationId,
+    /// Whose track.
+    pub publisher: ParticipantId,
+    /// What it shows.
+    pub source: Source,
+}
+
+/// Somebody who speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Speaker {
+    /// Who.
+    pub participant: ParticipantId,
+    /// −dBov: 0 is loudest, 127 is silence (RFC 6464).
+    pub level: u8,
+}
+
+/// Why a participant's transport ended.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum LostReason {
+    /// No valid STUN request for as long as consent lasts (RFC 7675).
+    #[error("nothing was heard from the client for too long")]
+    ConsentExpired,
+    /// The certificate is not the one the offer promised: somebody is in the middle, or the client is broken.
+    #[error("the certificate does not match the fingerprint of the offer")]
+    FingerprintMismatch,
+    /// DTLS gave up.
+    #[error("the DTLS handshake failed")]
+    HandshakeFailed,
+    /// The client closed DTLS.
+    #[error("the client closed the connection")]
+    Closed,
+}

@@ -1,0 +1,6 @@
+//! One uploaded track: its layers, what arrived of them, and the last packets in plaintext.
+
+pub mod arrival;
+pub mod demand;
+pub mod history;
+pub mod receive;

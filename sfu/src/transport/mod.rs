@@ -1,0 +1,7 @@
+//! ICE-lite, DTLS, SRTP and RTCP towards one remote.
+
+pub mod dtls;
+pub mod ice;
+pub mod pacer;
+pub mod sent;
+pub mod srtp;

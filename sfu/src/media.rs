@@ -140,7 +140,10 @@ pub struct PayloadMap {
 
 /// Which feedback an m-line negotiated (RFC 4585, RFC 5104, transport-wide congestion control).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one line of SDP, independent of the others")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one line of SDP, independent of the others"
+)]
 pub struct Feedback {
     /// Generic NACK.
     pub nack: bool,

@@ -1,6 +1,5 @@
 //! One uploaded track: its layers, what arrived of them, and the last packets in plaintext.
 
-pub mod arrival;
 pub mod demand;
 pub mod history;
 pub mod receive;

@@ -1,5 +1,6 @@
 //! ICE-lite, DTLS, SRTP and RTCP towards one remote.
 
+pub mod arrivals;
 pub mod dtls;
 pub mod ice;
 pub mod pacer;

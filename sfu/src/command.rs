@@ -31,14 +31,12 @@ pub enum Command {
         /// What ours would carry.
         remote: IceCredentials,
     },
-    /// What a person switched off.
+    /// What a person switched on and off.
     Voice {
         /// Whose.
         participant: ParticipantId,
-        /// Nothing of the microphone is forwarded.
-        muted: bool,
-        /// No sound is sent to this person.
-        deafened: bool,
+        /// All of it.
+        voice: Voice,
     },
     /// How large each slot is shown. Slots not named keep their last view.
     View {
@@ -125,6 +123,27 @@ pub enum DtlsRole {
     Client,
 }
 
+/// What a person switched on and off.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "four switches of one person, each independent of the others")]
+pub struct Voice {
+    /// Nothing of the microphone is forwarded.
+    pub muted: bool,
+    /// No sound is sent to this person.
+    pub deafened: bool,
+    /// The camera is on.
+    pub camera: bool,
+    /// The screen is shared.
+    pub screen: bool,
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        // Clients that never tell, as WHIP's, have everything on: their tracks begin with their first packet.
+        Self { muted: false, deafened: false, camera: true, screen: true }
+    }
+}
+
 /// How large a slot is shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct View {
@@ -162,6 +181,9 @@ pub enum CommandError {
     /// The shard holds as many participants as it may.
     #[error("this shard is full")]
     ShardFull,
+    /// Keys that were handed in do not fit their profile: signaling's mistake.
+    #[error("the keys do not fit their profile")]
+    UnusableKeys,
     /// An SSRC, a slot or a publication is named twice.
     #[error("the media sections contradict each other: {0}")]
     Contradiction(&'static str),

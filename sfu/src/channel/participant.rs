@@ -1,1 +1,163 @@
-//! Placeholder.
+//! One person's session in a channel: a transport, what it uploads and the slots it receives in.
+
+use std::time::{Duration, Instant};
+
+use arrayvec::ArrayString;
+use simulcast::Bitrate;
+use simulcast::allocator::Targets;
+
+use super::ChannelKey;
+use crate::command::{Pictures, Voice};
+use crate::event::Assignment;
+use crate::media::{MediaKind, ParticipantId, SlotId, Source, Ssrc};
+use crate::publication::PublicationKey;
+use crate::publication::clock::PublisherClock;
+use crate::publication::streams::Streams;
+use crate::publication::uplink::Uplink;
+use crate::subscription::report::SenderInformation;
+use crate::subscription::slot::Slot;
+use crate::transport::Transport;
+
+slotmap::new_key_type! {
+    /// A participant within its shard.
+    pub struct ParticipantKey;
+}
+
+/// One person's session.
+#[derive(Debug)]
+pub struct Participant {
+    /// Signaling's number for it.
+    pub id: ParticipantId,
+    /// Where it is.
+    pub channel: ChannelKey,
+    /// Towards its client.
+    pub transport: Transport,
+    /// Which publication each of its SSRCs belongs to.
+    pub streams: Streams,
+    /// What it uploads.
+    pub publications: Vec<PublicationKey>,
+    /// Its receive m-lines; a slot's id is its place.
+    pub slots: Vec<Slot>,
+    /// Its wall clock.
+    pub clock: PublisherClock,
+    /// What it switched off.
+    pub voice: Voice,
+    /// How much it wants.
+    pub prefer: Prefer,
+    /// What its pictures were allocated last.
+    pub targets: Targets,
+    /// What it is told it may send, where it has no transport-wide feedback.
+    pub uplink: Option<Uplink>,
+    /// The CNAME of our reports.
+    pub cname: ArrayString<16>,
+    /// What signaling was told last of its slots.
+    pub told: Told,
+    /// Its periodic work.
+    pub agenda: Agenda,
+}
+
+/// How much a person wants to receive.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Prefer {
+    /// The most to send; `None` for no limit.
+    pub budget: Option<Bitrate>,
+    /// Pictures at all?
+    pub pictures: Pictures,
+}
+
+/// What signaling was told last, so that it is told changes only.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Of the transport.
+    pub connected: bool,
+    /// In the order of the slots.
+    pub assignments: Vec<Assignment>,
+    /// Slots needed: sound, pictures.
+    pub needed: (u8, u8),
+}
+
+/// When a participant's periodic work is due.
+#[derive(Clone, Copy, Debug)]
+pub struct Agenda {
+    /// Sender and receiver reports.
+    pub report: Instant,
+    /// Allocation of its pictures.
+    pub allocation: Instant,
+}
+
+impl Participant {
+    /// A participant without publications and slots.
+    #[must_use]
+    pub fn new(now: Instant, id: ParticipantId, channel: ChannelKey, transport: Transport) -> Self {
+        Self {
+            id,
+            channel,
+            transport,
+            streams: Streams::default(),
+            publications: Vec::new(),
+            slots: Vec::new(),
+            clock: PublisherClock::default(),
+            voice: Voice::default(),
+            prefer: Prefer::default(),
+            targets: Targets::default(),
+            uplink: None,
+            cname: ArrayString::new(),
+            told: Told::default(),
+            agenda: Agenda { report: now + FIRST_REPORT, allocation: now + ALLOCATION_INTERVAL },
+        }
+    }
+
+    /// The slot with this id.
+    pub fn slot(&mut self, id: SlotId) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::from(id.0))
+    }
+
+    /// Slots of a kind.
+    pub fn slots_of(&self, kind: MediaKind) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(move |slot| slot.spec.kind == kind)
+    }
+
+    /// The slot that sends on this SSRC.
+    #[must_use]
+    pub fn slot_by_ssrc(&self, ssrc: Ssrc) -> Option<SlotId> {
+        self.slots.iter().find(|slot| slot.spec.ssrc == ssrc).map(|slot| slot.spec.id)
+    }
+
+    /// The SSRC of what we say to it about its own streams: its first slot's, or 1 as libwebrtc does without one.
+    #[must_use]
+    pub fn reporter(&self) -> Ssrc {
+        self.slots.first().map_or(Ssrc(1), |slot| slot.spec.ssrc)
+    }
+
+    /// Whether it has this kind of track switched on.
+    #[must_use]
+    pub const fn has_on(&self, source: Source) -> bool {
+        match source {
+            Source::Microphone => !self.voice.muted,
+            Source::Camera => self.voice.camera,
+            Source::Screen | Source::ScreenSound => self.voice.screen,
+        }
+    }
+
+    /// What its sender reports say now: one for each slot that has sent something.
+    #[must_use]
+    pub fn sender_reports(&self, now_ntp: u64) -> Vec<(Ssrc, SenderInformation)> {
+        let report = |slot: &Slot| Some((slot.spec.ssrc, slot.sender_information(now_ntp)?));
+        self.slots.iter().filter_map(report).collect()
+    }
+
+    /// The time of a round trip, or a careful guess before the first report.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        self.transport.round_trip.unwrap_or(ROUND_TRIP_GUESS)
+    }
+}
+
+/// Sender reports make sound and picture meet, so the first comes early; then once a second, as browsers do for pictures.
+pub const FIRST_REPORT: Duration = Duration::from_millis(250);
+/// See [`FIRST_REPORT`].
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Often enough that a layer that fell silent is left, and one that came is taken, before a person wonders.
+pub const ALLOCATION_INTERVAL: Duration = Duration::from_millis(250);
+/// Of a connection across a continent.
+const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);

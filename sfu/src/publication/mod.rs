@@ -1,5 +1,298 @@
-//! One uploaded track: its layers, what arrived of them, and the last packets in plaintext.
+//! One uploaded track: its encodings, what arrived of them, and the last packets in plaintext.
+//!
+//! ```text
+//! opened packet ─► Streams: whose is it? ─► Receive: new? late? ─► codec::inspect ─► History ─► subscribers
+//!                                             │ gaps: NACK                │ keyframe: KeyframeDemand satisfied
+//! ```
+//!
+//! A publication knows who subscribes to it, but nothing of how they send: subscriptions see only its
+//! [`History`] and what [`Publication::receive`] returns.
 
+pub mod clock;
 pub mod demand;
 pub mod history;
 pub mod receive;
+pub mod streams;
+pub mod uplink;
+
+use std::time::{Duration, Instant};
+
+use arrayvec::ArrayVec;
+use simulcast::codec::{self, PacketInfo};
+use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber};
+
+use crate::channel::participant::ParticipantKey;
+use crate::drop::DropReason;
+use crate::media::{MediaKind, PayloadMap, PayloadType, PublicationSpec, SlotId, Ssrc};
+use crate::packet::extension::Extensions;
+use demand::KeyframeDemand;
+use history::{History, HistoryKey, Meta};
+use receive::{Arrived, How, Kind, Receive};
+
+slotmap::new_key_type! {
+    /// A publication within its shard.
+    pub struct PublicationKey;
+}
+
+/// One uploaded track.
+#[derive(Debug)]
+pub struct Publication {
+    /// Who uploads it.
+    pub owner: ParticipantKey,
+    /// What was negotiated for it.
+    pub spec: PublicationSpec,
+    /// The last packets, for all receivers.
+    pub history: History,
+    /// Whether its owner has it switched on and a packet has arrived: only then it takes a slot.
+    pub live: bool,
+    encodings: ArrayVec<EncodingState, ENCODINGS_MAX>,
+    subscribers: Vec<Subscriber>,
+}
+
+/// A slot that carries a publication.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Subscriber {
+    /// Whose slot.
+    pub participant: ParticipantKey,
+    /// Which of its slots.
+    pub slot: SlotId,
+}
+
+/// What is known of one encoding.
+#[derive(Debug)]
+struct EncodingState {
+    stream: Option<Receive>,
+    demand: KeyframeDemand,
+    height: u16,
+}
+
+/// A packet that was opened, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// Its encoding's place in the publication.
+    pub encoding: u8,
+    /// The SSRC of the encoding's media stream, also for retransmissions.
+    pub ssrc: Ssrc,
+    /// The original number, also for retransmissions.
+    pub sequence: SequenceNumber,
+    /// Media time.
+    pub timestamp: RtpTimestamp,
+    /// The original payload type, also for retransmissions.
+    pub payload_type: PayloadType,
+    /// The RTP marker.
+    pub marker: bool,
+    /// Without the retransmission's header, without padding; empty for padding alone.
+    pub payload: &'a [u8],
+    /// Its header extensions.
+    pub extensions: Extensions<'a>,
+    /// Whether it came as a retransmission.
+    pub retransmitted: bool,
+    /// By the kernel.
+    pub arrival: Instant,
+}
+
+/// What a packet did to its publication.
+#[derive(Clone, Copy, Debug)]
+pub enum Received {
+    /// It is in the history now and goes to the subscribers.
+    Packet {
+        /// Where it stands in the history.
+        key: HistoryKey,
+        /// Its full sequence number.
+        index: u64,
+        /// What its payload says.
+        info: PacketInfo,
+    },
+    /// Padding alone: nothing to forward, but its number must not look like a loss.
+    Padding {
+        /// Its full sequence number.
+        index: u64,
+    },
+}
+
+impl Publication {
+    /// A publication from which nothing has arrived yet.
+    #[must_use]
+    pub fn new(owner: ParticipantKey, spec: PublicationSpec) -> Self {
+        let encodings = spec
+            .encodings
+            .iter()
+            .take(ENCODINGS_MAX)
+            .map(|_| EncodingState { stream: None, demand: KeyframeDemand::default(), height: 0 })
+            .collect();
+        let (bytes, packets) = match spec.source.kind() {
+            MediaKind::Audio => (history::AUDIO_BYTES, history::AUDIO_PACKETS),
+            MediaKind::Video => (history::VIDEO_BYTES, history::VIDEO_PACKETS),
+        };
+        Self {
+            owner,
+            spec,
+            history: History::new(bytes, packets),
+            live: false,
+            encodings,
+            subscribers: Vec::new(),
+        }
+    }
+
+    /// Takes in a packet of one of its encodings.
+    ///
+    /// # Errors
+    /// The reason for which it goes no further: a duplicate, too old, a payload type that was not
+    /// negotiated or a payload that cannot be read. All are the publisher's fault or its network's.
+    pub fn receive(&mut self, now: Instant, packet: &Incoming<'_>) -> Result<Received, DropReason> {
+        let (payload, map) = self.payload_map(packet.payload_type)?;
+        let how = match (packet.payload.is_empty(), packet.retransmitted) {
+            (true, _) => How::Padding,
+            (false, true) => How::Retransmission,
+            (false, false) => How::Media,
+        };
+        let encoding =
+            self.encodings.get_mut(usize::from(packet.encoding)).ok_or(DropReason::UnknownStream)?;
+        let stream = encoding.stream.get_or_insert_with(|| Receive::new(packet.ssrc, map.format.clock_rate()));
+        let Arrived { index, kind } =
+            stream.packet(packet.arrival, packet.sequence, packet.timestamp, packet.payload.len(), how);
+        match kind {
+            Kind::New | Kind::Late => {}
+            Kind::Lost => encoding.demand.want(now),
+            Kind::Duplicate => return Err(DropReason::Duplicate),
+            Kind::TooOld => return Err(DropReason::TooOld),
+        }
+        if packet.payload.is_empty() {
+            return Ok(Received::Padding { index });
+        }
+        let descriptor = packet.extensions.dependency_descriptor;
+        let info = codec::inspect(map.format.codec(), packet.payload, packet.marker, descriptor)
+            .map_err(|_| DropReason::MalformedDescriptor)?;
+        if info.starts_keyframe {
+            encoding.demand.keyframe_arrived(now);
+        }
+        if let Some((_, height)) = info.resolution {
+            encoding.height = height;
+        }
+        let meta = Meta {
+            encoding: packet.encoding,
+            payload,
+            marker: packet.marker,
+            sequence: index,
+            timestamp: packet.timestamp,
+            arrival: packet.arrival,
+            audio_level: packet.extensions.audio_level,
+            orientation: packet.extensions.orientation,
+            playout_delay: packet.extensions.playout_delay,
+            capture_time: packet.extensions.capture_time,
+            info,
+        };
+        let key = self
+            .history
+            .push(meta, descriptor.unwrap_or_default(), packet.payload)
+            .ok_or(DropReason::Oversized)?;
+        Ok(Received::Packet { key, index, info })
+    }
+
+    /// Takes over what a new answer says. What has arrived stays.
+    pub fn renegotiate(&mut self, spec: PublicationSpec) {
+        while self.encodings.len() < spec.encodings.len().min(ENCODINGS_MAX) {
+            self.encodings.push(EncodingState { stream: None, demand: KeyframeDemand::default(), height: 0 });
+        }
+        self.spec = spec;
+    }
+
+    /// The place of a payload type among the negotiated ones, and its clock.
+    #[must_use]
+    pub fn payload(&self, payload_type: PayloadType) -> Option<(u8, u32)> {
+        let (place, map) = self.payload_map(payload_type).ok()?;
+        Some((place, map.format.clock_rate()))
+    }
+
+    /// When a packet was captured, NTP in the publisher's clock, once a sender report was seen.
+    #[must_use]
+    pub fn capture_ntp(&self, encoding: u8, timestamp: RtpTimestamp) -> Option<u64> {
+        self.encodings.get(usize::from(encoding))?.stream.as_ref()?.capture_ntp(timestamp)
+    }
+
+    fn payload_map(&self, payload_type: PayloadType) -> Result<(u8, PayloadMap), DropReason> {
+        let found = self.spec.payloads.iter().zip(0..).find(|(map, _)| map.payload_type == payload_type);
+        found.map(|(map, place)| (place, *map)).ok_or(DropReason::PayloadTypeNotNegotiated)
+    }
+
+    /// Its encodings as the allocator wants them: lowest first, with measured rate.
+    #[must_use]
+    pub fn layers(&self, now: Instant) -> ArrayVec<Layer, ENCODINGS_MAX> {
+        let described = self.encodings.iter().zip(0u8..).map(|(encoding, place)| {
+            let stream = encoding.stream.as_ref();
+            Layer {
+                id: LayerId::spatial(place),
+                height: encoding.height,
+                frame_rate: 0,
+                bitrate: stream.map_or(Bitrate::ZERO, |stream| stream.bitrate(now)),
+                active: stream.is_some_and(|stream| stream.is_active(now)),
+            }
+        });
+        described.collect()
+    }
+
+    /// The stream of an encoding, once a packet of it has arrived.
+    pub fn stream(&mut self, encoding: u8) -> Option<&mut Receive> {
+        self.encodings.get_mut(usize::from(encoding))?.stream.as_mut()
+    }
+
+    /// All streams from which something has arrived.
+    pub fn streams(&mut self) -> impl Iterator<Item = &mut Receive> {
+        self.encodings.iter_mut().filter_map(|encoding| encoding.stream.as_mut())
+    }
+
+    /// Somebody needs a keyframe of `encoding`.
+    pub fn want_keyframe(&mut self, now: Instant, encoding: u8) {
+        if let Some(encoding) = self.encodings.get_mut(usize::from(encoding)) {
+            encoding.demand.want(now);
+        }
+    }
+
+    /// The media SSRCs from which a keyframe is to be asked now.
+    pub fn keyframe_requests(&mut self, now: Instant) -> impl Iterator<Item = Ssrc> {
+        self.encodings.iter_mut().filter_map(move |encoding| {
+            let ssrc = encoding.stream.as_ref()?.ssrc();
+            encoding.demand.poll(now).then_some(ssrc)
+        })
+    }
+
+    /// When [`Self::keyframe_requests`] or the streams' NACKs have something to say.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let demands = self.encodings.iter().filter(|encoding| encoding.stream.is_some());
+        let demands = demands.filter_map(|encoding| encoding.demand.deadline());
+        let nacks = self.encodings.iter().filter_map(|encoding| encoding.stream.as_ref()?.nack_deadline());
+        demands.chain(nacks).min()
+    }
+
+    /// The slots that carry it.
+    #[must_use]
+    pub fn subscribers(&self) -> &[Subscriber] {
+        &self.subscribers
+    }
+
+    /// Adds a slot that carries it.
+    pub fn subscribe(&mut self, subscriber: Subscriber) {
+        if !self.subscribers.contains(&subscriber) {
+            self.subscribers.push(subscriber);
+        }
+    }
+
+    /// Removes a slot that carried it.
+    pub fn unsubscribe(&mut self, subscriber: Subscriber) {
+        self.subscribers.retain(|existing| *existing != subscriber);
+    }
+
+    /// Forgets the stream of `ssrc`, whose sender said goodbye or restarted.
+    pub fn end_stream(&mut self, ssrc: Ssrc) {
+        for encoding in &mut self.encodings {
+            if encoding.stream.as_ref().is_some_and(|stream| stream.ssrc() == ssrc) {
+                encoding.stream = None;
+            }
+        }
+    }
+}
+
+/// Encodings of one publication: three is what browsers send and what the layers of a call need.
+pub const ENCODINGS_MAX: usize = 3;
+

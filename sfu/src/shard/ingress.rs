@@ -1,1 +1,259 @@
-//! Placeholder.
+//! A datagram's way in: to the participant it belongs to, and on to the receivers' pacers.
+
+use std::time::{Duration, Instant};
+
+use simulcast::rewriter::Capture;
+use slotmap::SlotMap;
+
+use super::Shard;
+use crate::channel::participant::{Participant, ParticipantKey};
+use crate::demux::{Kind, classify};
+use crate::drop::DropReason;
+use crate::event::Event;
+use crate::media::{MediaKind, Source};
+use crate::net::batch::{Datagram, Path};
+use crate::packet::header::Header;
+use crate::packet::stun::BindingRequest;
+use crate::publication::streams::{Origin, Role};
+use crate::publication::{Incoming, Publication, Received};
+use crate::subscription::forward::Offered;
+use crate::transport::Handshake;
+use crate::transport::ice::Verdict;
+use crate::transport::pacer::Class;
+
+impl Shard {
+    pub(super) fn datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
+        self.counters.datagram_in(datagram.data.len());
+        let outcome = match classify(datagram.data) {
+            Kind::Stun => self.stun(now, datagram.path, datagram.data),
+            Kind::Dtls => self.dtls(now, datagram.path, datagram.data),
+            Kind::Rtp => self.rtp(now, datagram),
+            Kind::Rtcp => self.rtcp(now, datagram),
+            Kind::Unknown => Err(DropReason::UnknownDatagram),
+        };
+        if let Err(reason) = outcome {
+            self.counters.dropped(reason);
+        }
+    }
+
+    fn stun(&mut self, now: Instant, path: Path, data: &[u8]) -> Result<(), DropReason> {
+        let request = BindingRequest::parse(data)?;
+        let key = request.addressed().and_then(|ufrag| self.tables.participant_by_ufrag(ufrag));
+        let key = key.ok_or(DropReason::StunUnknownUfrag)?;
+        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::StunUnknownUfrag)?;
+        let verdict = self.farewells.reply(path, |reply| {
+            let verdict = participant.transport.ice.handle_request(now, path, &request, reply);
+            (verdict.reply_length(), verdict)
+        });
+        match verdict {
+            Verdict::Accepted { learnt, replaced, .. } => {
+                if learnt {
+                    self.tables.index_path(key, path, replaced);
+                }
+                self.check_connected(key);
+                self.touch(key);
+                Ok(())
+            }
+            Verdict::Refused { reason, .. } => Err(reason),
+        }
+    }
+
+    fn dtls(&mut self, now: Instant, path: Path, data: &[u8]) -> Result<(), DropReason> {
+        let key = self.tables.participant_by_path(&path).ok_or(DropReason::UnknownPath)?;
+        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::UnknownPath)?;
+        match participant.transport.handshake(now, data) {
+            Ok(Handshake::Going) => {}
+            Ok(Handshake::Secured) => {
+                self.counters.handshake();
+                self.check_connected(key);
+            }
+            Err(reason) => self.lose(now, key, reason),
+        }
+        self.touch(key);
+        Ok(())
+    }
+
+    fn check_connected(&mut self, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        if !participant.told.connected && participant.transport.is_connected() {
+            participant.told.connected = true;
+            let id = participant.id;
+            self.tell(Event::Connected(id));
+        }
+    }
+
+    fn rtp(&mut self, now: Instant, datagram: Datagram<'_>) -> Result<(), DropReason> {
+        let Datagram { path, arrival, data, .. } = datagram;
+        let key = self.tables.participant_by_path(&path).ok_or(DropReason::UnknownPath)?;
+        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::UnknownPath)?;
+        let (origin, incoming) = participant.open(arrival, data)?;
+        self.touch(key);
+        let Some(publication) = self.tables.publications.get_mut(origin.publication) else {
+            return Err(DropReason::UnknownStream);
+        };
+        let kind = publication.spec.source.kind();
+        self.counters.packet_in(kind);
+        let received = publication.receive(now, &incoming)?;
+        let Some(owner) = self.tables.participants.get(key) else { return Err(DropReason::UnknownStream) };
+        if !owner.has_on(publication.spec.source) || !publication.spec.active {
+            return Err(DropReason::Muted);
+        }
+        if !publication.live {
+            self.go_live(now, key, origin);
+        }
+        match received {
+            Received::Packet { .. } => self.forward(now, key, origin, &incoming, received),
+            Received::Padding { index } => self.skip(origin, index),
+        }
+        if kind == MediaKind::Audio {
+            self.hear(now, key, origin, &incoming);
+        }
+        Ok(())
+    }
+
+    /// The first packet of a publication, or the first after it was switched off: now it takes slots.
+    fn go_live(&mut self, now: Instant, key: ParticipantKey, origin: Origin) {
+        let Some(publication) = self.tables.publications.get_mut(origin.publication) else { return };
+        publication.live = true;
+        let (id, source) = (publication.spec.id, publication.spec.source);
+        let Some(participant) = self.tables.participants.get(key) else { return };
+        let (owner, channel) = (participant.id, participant.channel);
+        self.tell(Event::Publishing(owner, id));
+        // Voices are chosen by what is heard of them, pictures by being there.
+        if source.kind() == MediaKind::Video {
+            self.seat(now, channel);
+        }
+    }
+
+    /// Takes a packet's loudness in, and chooses the voices anew when that is due.
+    fn hear(&mut self, now: Instant, key: ParticipantKey, origin: Origin, incoming: &Incoming<'_>) {
+        let Some(participant) = self.tables.participants.get(key) else { return };
+        let key = participant.channel;
+        let Some(channel) = self.tables.channels.get_mut(key) else { return };
+        let level = incoming.extensions.audio_level.map(|level| level & 0x7f);
+        channel.speakers.heard(now, origin.publication, level, incoming.payload.len());
+        if channel.is_choice_due(now) {
+            self.reseat_voices(now, key);
+            self.tell_speakers(now, key);
+        }
+    }
+
+    fn forward(
+        &mut self,
+        now: Instant,
+        key: ParticipantKey,
+        origin: Origin,
+        incoming: &Incoming<'_>,
+        received: Received,
+    ) {
+        let Received::Packet { key: history, index, info } = received else { return };
+        let Some(publication) = self.tables.publications.get_mut(origin.publication) else { return };
+        let Some(owner) = self.tables.participants.get(key) else { return };
+        let arrival = incoming.arrival.saturating_duration_since(self.config.start);
+        let arrival_ntp = self.config.start_ntp.wrapping_add(ntp_units(arrival));
+        let theirs = publication.capture_ntp(origin.encoding, incoming.timestamp);
+        let ours = theirs.and_then(|theirs| owner.clock.ours(theirs));
+        let Some((payload, clock_rate)) = publication.payload(incoming.payload_type) else { return };
+        let offered = Offered {
+            publication: origin.publication,
+            key: history,
+            encoding: origin.encoding,
+            payload,
+            index,
+            timestamp: incoming.timestamp,
+            clock_rate,
+            info,
+            capture: Capture { ntp: ours, arrival },
+            arrival,
+            capture_ntp: ours.unwrap_or(arrival_ntp),
+        };
+        let size = incoming.payload.len() + PACKET_OVERHEAD;
+        let class = if publication.spec.source.kind() == MediaKind::Audio { Class::Audio } else { Class::Video };
+        for subscriber in publication.subscribers() {
+            let receiver = self.tables.participants.get_mut(subscriber.participant);
+            let Some(receiver) = receiver else { continue };
+            match receiver.offer(now, subscriber.slot, &offered, class, size) {
+                Ok(()) => self.touched.insert(subscriber.participant),
+                Err(reason) => self.counters.dropped(reason),
+            }
+        }
+    }
+
+    fn skip(&mut self, origin: Origin, index: u64) {
+        let Some(publication) = self.tables.publications.get(origin.publication) else { return };
+        skip_at_all(publication, &mut self.tables.participants, origin.encoding, index);
+    }
+}
+
+fn skip_at_all(
+    publication: &Publication,
+    participants: &mut SlotMap<ParticipantKey, Participant>,
+    encoding: u8,
+    index: u64,
+) {
+    for subscriber in publication.subscribers() {
+        if let Some(slot) = participants.get_mut(subscriber.participant).and_then(|it| it.slot(subscriber.slot)) {
+            slot.skip(encoding, index);
+        }
+    }
+}
+
+impl Participant {
+    /// Opens an RTP packet in place and finds out whose it is.
+    fn open<'a>(
+        &mut self,
+        arrival: Instant,
+        data: &'a mut [u8],
+    ) -> Result<(Origin, Incoming<'a>), DropReason> {
+        let header = Header::parse(data)?;
+        let end = self.transport.open_rtp(&header, data)?;
+        let packet = data.get(..end).ok_or(DropReason::MalformedHeader)?;
+        let extensions = self.streams.extension_ids().read(&header, packet);
+        if let Some(sequence) = extensions.transport_sequence {
+            self.transport.arrivals.record(sequence, arrival);
+        }
+        let origin = self.streams.origin(&header, &extensions).ok_or(DropReason::UnknownStream)?;
+        let payload = header.payload(packet)?;
+        let media = Incoming {
+            encoding: origin.encoding,
+            ssrc: header.ssrc,
+            sequence: header.sequence,
+            timestamp: header.timestamp,
+            payload_type: header.payload_type,
+            marker: header.marker,
+            payload,
+            extensions,
+            retransmitted: false,
+            arrival,
+        };
+        match origin.role {
+            Role::Media => Ok((origin, media)),
+            Role::Retransmission { of } => Ok((origin, self.streams.restore(&media, of, origin)?)),
+        }
+    }
+
+    /// Offers a packet to a slot and queues it where the slot takes it.
+    fn offer(
+        &mut self,
+        now: Instant,
+        slot: crate::media::SlotId,
+        offered: &Offered,
+        class: Class,
+        size: usize,
+    ) -> Result<(), DropReason> {
+        if !self.told.connected {
+            return Err(DropReason::NotConnected);
+        }
+        let outgoing = self.slot(slot).ok_or(DropReason::NotSubscribed)?.offer(offered)?;
+        self.transport.pacer.push(now, class, size, outgoing).map_err(|_| DropReason::PacerFull)
+    }
+}
+
+/// A duration in NTP units: 2³² a second.
+pub(super) fn ntp_units(duration: Duration) -> u64 {
+    let fraction = (u64::from(duration.subsec_nanos()) << 32) / 1_000_000_000;
+    (duration.as_secs() << 32).wrapping_add(fraction)
+}
+
+/// RTP header with extensions and CSRC (about 36) and the cipher's tag (16): near enough for pacing.
+const PACKET_OVERHEAD: usize = 52;

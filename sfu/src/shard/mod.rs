@@ -1,43 +1,185 @@
-//! The deterministic core of one media thread.
+//! The deterministic core of one media thread: tables, and who is called when. It computes nothing itself.
+//!
+//! | file | has |
+//! |---|---|
+//! | `tables` | participants, publications, channels, and by what they are found |
+//! | `ingress` | a datagram's way in: STUN, DTLS, RTP, to the receivers' pacers |
+//! | `feedback` | what RTCP says: losses, keyframes, reports |
+//! | `control` | commands |
+//! | `seating` | which publications play in whose slots |
+//! | `duties` | what is due by time: NACKs, feedback, reports, keyframe requests, allocation |
+//! | `egress` | the way out: control messages, then what the pacers release |
+//!
+//! Invariants: no clock, randomness or environment; the same calls give the same bytes (DTLS aside, whose library
+//! draws its own random numbers); nothing a peer sends panics; a packet that is forwarded allocates nothing after warm-up.
 
 mod control;
+mod duties;
 mod egress;
+mod feedback;
 mod ingress;
+mod seating;
+mod tables;
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
+use slotmap::SecondaryMap;
+
+use crate::channel::participant::ParticipantKey;
 use crate::command::{Command, CommandId};
 use crate::config::ShardConfig;
 use crate::event::Event;
+use crate::metrics::Counters;
 use crate::net::batch::{Fill, RecvBatch, SendBatch};
+use crate::timer::Wheel;
+use egress::Farewells;
+use tables::Tables;
 
 /// All state of one media thread.
 #[derive(Debug)]
-pub struct Shard {}
+pub struct Shard {
+    config: ShardConfig,
+    tables: Tables,
+    wheel: Wheel<ParticipantKey>,
+    /// Whose deadline or output may have changed since the last settling, each once.
+    touched: Touched,
+    /// Who may have something to send, each once.
+    ready: Touched,
+    farewells: Farewells,
+    events: VecDeque<Event>,
+    counters: Counters,
+    next_metrics: Instant,
+}
+
+/// Participants in the order in which they were touched, each once.
+#[derive(Debug, Default)]
+struct Touched {
+    order: VecDeque<ParticipantKey>,
+    within: SecondaryMap<ParticipantKey, ()>,
+}
 
 impl Shard {
     /// An empty shard.
     #[must_use]
-    pub fn new(_config: ShardConfig) -> Self {
-        Self {}
+    pub fn new(config: ShardConfig) -> Self {
+        Self {
+            tables: Tables::new(config.hash_seed),
+            wheel: Wheel::new(config.start),
+            touched: Touched::default(),
+            ready: Touched::default(),
+            farewells: Farewells::default(),
+            events: VecDeque::new(),
+            counters: Counters::default(),
+            next_metrics: config.start + METRICS_INTERVAL,
+            config,
+        }
     }
+
     /// Takes in what arrived. The caller clears the batch.
-    pub fn handle_batch(&mut self, _now: Instant, _batch: &mut RecvBatch) {}
-    /// Carries out a command; answered by an event with the id.
-    pub fn handle_command(&mut self, _now: Instant, _id: CommandId, _command: Command) {}
-    /// Does what is due.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
-    /// Writes what is to be sent into `out`.
-    pub fn poll_transmit(&mut self, _now: Instant, _out: &mut SendBatch) -> Fill {
-        Fill::Empty
+    ///
+    /// Nothing here fails: a datagram that goes no further is counted under its
+    /// [`DropReason`](crate::drop::DropReason).
+    pub fn handle_batch(&mut self, now: Instant, batch: &mut RecvBatch) {
+        for datagram in batch.datagrams() {
+            self.datagram(now, datagram);
+        }
+        self.settle();
     }
+
+    /// Carries out a command; answered by [`Event::Done`] or [`Event::Refused`] with the id.
+    pub fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
+        let answer = match self.carry_out(now, command) {
+            Ok(()) => Event::Done(id),
+            Err(error) => Event::Refused(id, error),
+        };
+        self.tell(answer);
+        self.settle();
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let mut due = Vec::new();
+        self.wheel.expired(now, &mut due);
+        for key in due {
+            self.do_duties(now, key);
+            self.touch(key);
+        }
+        self.publish_metrics(now);
+        self.settle();
+    }
+
+    /// Writes what is to be sent into `out`. After [`Fill::Full`], send and clear `out` and call again.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut SendBatch) -> Fill {
+        let fill = self.transmit(now, out);
+        self.settle();
+        fill
+    }
+
     /// The next piece of news.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
-    /// When to call `handle_timeout` next.
+
+    /// When to call [`Self::handle_timeout`] next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        // Metrics alone wake nobody: an empty shard sleeps.
+        self.wheel.next()
+    }
+
+    fn tell(&mut self, event: Event) {
+        let periodic = matches!(event, Event::Speakers(..) | Event::Metrics(_) | Event::Publishing(..));
+        // Where nobody listens, what will be said again anyway is not kept. The rest is bounded by the commands that cause it.
+        if !(periodic && self.events.len() >= EVENTS_MAX) {
+            self.events.push_back(event);
+        }
+    }
+
+    fn touch(&mut self, key: ParticipantKey) {
+        self.touched.insert(key);
+    }
+
+    /// Arms the timers of everybody who was touched, and queues them for sending.
+    fn settle(&mut self) {
+        while let Some(key) = self.touched.pop() {
+            let Some(deadline) = self.deadline(key) else { continue };
+            self.wheel.arm(key, deadline);
+            self.ready.insert(key);
+        }
+    }
+
+    fn publish_metrics(&mut self, now: Instant) {
+        if now < self.next_metrics {
+            return;
+        }
+        self.next_metrics = now + METRICS_INTERVAL;
+        self.counters.participants(self.tables.participants.len());
+        self.counters.publications(self.tables.publications.len());
+        self.counters.channels(self.tables.channels.len());
+        self.tell(Event::Metrics(Box::new(self.counters.snapshot())));
     }
 }
+
+impl Touched {
+    fn insert(&mut self, key: ParticipantKey) {
+        if self.within.insert(key, ()).is_none() {
+            self.order.push_back(key);
+        }
+    }
+
+    fn pop(&mut self) -> Option<ParticipantKey> {
+        let key = self.order.pop_front()?;
+        self.within.remove(key);
+        Some(key)
+    }
+
+    fn first(&self) -> Option<ParticipantKey> {
+        self.order.front().copied()
+    }
+}
+
+/// As often as people look at them.
+const METRICS_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+/// Room for the news of a thousand joins at once.
+const EVENTS_MAX: usize = 4_096;

@@ -1,6 +1,96 @@
 //! A publication in a slot: which layer, how it continues, what is resent and reported.
+//!
+//! ```text
+//! publication ─► Slot::offer: Selector (Forward or Drop), Rewriter ─► Outgoing ─► pacer ─► Slot::write ─► sealed
+//! ```
 
 pub mod forward;
 pub mod report;
-pub mod resend;
 pub mod slot;
+
+use arrayvec::ArrayVec;
+use simulcast::LayerId;
+use simulcast::selector::Selector;
+
+use crate::channel::participant::ParticipantKey;
+use crate::media::{Format, MediaKind, PayloadMap, PayloadType, SlotSpec};
+use crate::publication::{Publication, PublicationKey};
+
+/// A publication assigned to a slot.
+#[derive(Debug)]
+pub struct Subscription {
+    /// Which track.
+    pub publication: PublicationKey,
+    /// Whose track.
+    pub publisher: ParticipantKey,
+    /// Which layer of it.
+    pub selector: Selector,
+    /// Whether a packet of it was forwarded yet: the first one is a switch.
+    pub started: bool,
+    carriages: ArrayVec<Option<Carriage>, PAYLOADS_MAX>,
+}
+
+/// How a payload type of the publication travels in the slot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Carriage {
+    /// The receiver's number for it.
+    pub payload_type: PayloadType,
+    /// The receiver's number for its retransmissions.
+    pub rtx: Option<PayloadType>,
+    /// What part of the payload travels.
+    pub part: Part,
+}
+
+/// What part of a payload a receiver gets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// The primary block of redundant audio: the receiver did not negotiate RED (RFC 2198).
+    Primary,
+}
+
+impl Subscription {
+    /// A publication in a slot with this receiver's payload types.
+    #[must_use]
+    pub fn new(key: PublicationKey, publication: &Publication, slot: &SlotSpec) -> Self {
+        let selector = match slot.kind {
+            // Sound has one layer and no keyframes: it flows at once.
+            MediaKind::Audio => Selector::Flowing { current: LayerId::default() },
+            MediaKind::Video => Selector::Paused,
+        };
+        let carriages = Self::carriages(publication, slot);
+        Self { publication: key, publisher: publication.owner, selector, started: false, carriages }
+    }
+
+    /// Takes over payload types that a new answer changed on either side; what flows goes on.
+    pub fn renegotiate(&mut self, publication: &Publication, slot: &SlotSpec) {
+        self.carriages = Self::carriages(publication, slot);
+    }
+
+    fn carriages(publication: &Publication, slot: &SlotSpec) -> ArrayVec<Option<Carriage>, PAYLOADS_MAX> {
+        let offered = publication.spec.payloads.iter().take(PAYLOADS_MAX);
+        offered.map(|map| Carriage::of(map.format, &slot.payloads)).collect()
+    }
+
+    /// How a packet of the publication's payload map `payload` travels; `None` where the receiver can't decode it.
+    #[must_use]
+    pub fn carriage(&self, payload: u8) -> Option<Carriage> {
+        self.carriages.get(usize::from(payload)).copied().flatten()
+    }
+}
+
+impl Carriage {
+    fn of(format: Format, accepted: &[PayloadMap]) -> Option<Self> {
+        let find = |format| accepted.iter().find(|map| map.format == format);
+        let carry = |map: &PayloadMap, part| Self { payload_type: map.payload_type, rtx: map.rtx, part };
+        match (find(format), format) {
+            (Some(map), _) => Some(carry(map, Part::Whole)),
+            (None, Format::Red) => find(Format::Opus).map(|map| carry(map, Part::Primary)),
+            (None, Format::Opus | Format::Vp8 | Format::Vp9(_) | Format::H264(_) | Format::Av1(_)) => None,
+        }
+    }
+}
+
+/// Payload maps of one m-line: Chromium offers 14 for pictures.
+pub const PAYLOADS_MAX: usize = 24;

@@ -1,1 +1,214 @@
-//! Placeholder.
+//! One receive m-line of a participant: a fixed SSRC that carries whichever publication is assigned to it.
+
+use simulcast::rewriter::{self, Rewriter};
+use simulcast::sequence::Unwrapper;
+use simulcast::{RtpTimestamp, SequenceNumber};
+
+use super::forward::Outgoing;
+use super::report::{SenderInformation, SlotReport};
+use super::{Carriage, Part, Subscription};
+use crate::drop::DropReason;
+use crate::media::{Format, MediaKind, PayloadType, PublicationId, SlotSpec};
+use crate::packet::header::{HeaderFields, HeaderTemplate, Passed};
+use crate::publication::history::Recorded;
+use crate::transport::srtp::Sealer;
+use simulcast::codec::opus;
+
+/// A receive m-line.
+#[derive(Debug)]
+pub struct Slot {
+    /// What was negotiated for it.
+    pub spec: SlotSpec,
+    /// What it carries.
+    pub subscription: Option<Subscription>,
+    /// How large it is shown.
+    pub view: SlotView,
+    /// Its numbers, which continue over every switch of layer or publication: the receiver knows one SSRC.
+    pub rewriter: Rewriter,
+    /// What its sender reports say.
+    pub report: SlotReport,
+    media: HeaderTemplate,
+    media_index: Unwrapper,
+    retransmissions: Option<HeaderTemplate>,
+    retransmission_index: u64,
+}
+
+/// How large a slot is shown, and how important.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SlotView {
+    /// In device pixels; 0 if not visible.
+    pub width: u16,
+    /// In device pixels; 0 if not visible.
+    pub height: u16,
+    /// 3 pinned or screen, 2 speaker, 1 else.
+    pub priority: u8,
+}
+
+/// What a packet needs beside its history to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// The CSRC: which track this is.
+    pub publication: PublicationId,
+    /// Of this transport, where it is counted.
+    pub transport_sequence: Option<u16>,
+    /// 24 bits, 6.18 fixed point seconds.
+    pub absolute_send_time: u32,
+}
+
+impl Slot {
+    /// A slot that carries nothing yet.
+    #[must_use]
+    pub fn new(spec: SlotSpec) -> Self {
+        let ssrc = spec.ssrc.0;
+        // The SSRC is random, so its parts serve as the random starts that RFC 3550 asks for. The number
+        // starts in the lower half, so that an early loss cannot be taken for a roll-over (RFC 3711, section 3.3.1).
+        let [a, b, c, d] = ssrc.to_be_bytes();
+        let sequence = SequenceNumber(u16::from_be_bytes([a, b]) & 0x7fff);
+        let timestamp = RtpTimestamp(u32::from_be_bytes([c, d, a, b]));
+        let mut slot = Self {
+            media: HeaderTemplate::new(spec.ssrc, spec.mid, &spec.extensions),
+            retransmissions: None,
+            subscription: None,
+            view: SlotView::default(),
+            rewriter: Rewriter::new(sequence, timestamp),
+            report: SlotReport::default(),
+            media_index: Unwrapper::default(),
+            retransmission_index: u64::from(u16::from_be_bytes([c, d]) & 0x7fff),
+            spec: spec.clone(),
+        };
+        slot.renegotiate(spec);
+        slot
+    }
+
+    /// Takes over what a new answer says; its SSRCs stay.
+    pub fn renegotiate(&mut self, spec: SlotSpec) {
+        self.media = HeaderTemplate::new(spec.ssrc, spec.mid, &spec.extensions);
+        self.retransmissions = spec.rtx.map(|rtx| HeaderTemplate::new(rtx, spec.mid, &spec.extensions));
+        self.spec = spec;
+    }
+
+    /// Writes a packet from the history, sealed, into `out`; returns its length.
+    ///
+    /// # Errors
+    /// The subscription changed since it was queued, or the datagram would be too long.
+    pub fn write(
+        &mut self,
+        out: &mut [u8],
+        outgoing: &Outgoing,
+        recorded: &Recorded<'_>,
+        stamp: Stamp,
+        sealer: &mut Sealer,
+    ) -> Result<usize, DropReason> {
+        let subscription = self.subscription.as_ref().filter(|it| it.publication == outgoing.publication);
+        let subscription = subscription.ok_or(DropReason::NotSubscribed)?;
+        let carriage = subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;
+        let stream = self.stream(outgoing, carriage).ok_or(DropReason::NoRetransmission)?;
+        let mut descriptor = [0; DESCRIPTOR_MAX];
+        let rewritten =
+            rewriter::rewrite_descriptor(recorded.descriptor, &outgoing.rewrite, &mut descriptor);
+        let meta = recorded.meta;
+        let fields = HeaderFields {
+            marker: meta.marker,
+            padding: false,
+            payload_type: stream.payload_type,
+            sequence: stream.sequence,
+            timestamp: outgoing.rewrite.timestamp,
+            csrc: Some(stamp.publication),
+            transport_sequence: stamp.transport_sequence,
+            absolute_send_time: Some(stamp.absolute_send_time),
+            passed: Passed {
+                audio_level: meta.audio_level,
+                orientation: meta.orientation,
+                playout_delay: meta.playout_delay,
+                capture_time: meta.capture_time,
+                dependency_descriptor: descriptor.get(..rewritten).filter(|bytes| !bytes.is_empty()),
+            },
+        };
+        let payload = match carriage.part {
+            Part::Whole => recorded.payload,
+            Part::Primary => opus::primary(recorded.payload).map_err(|_| DropReason::MalformedDescriptor)?,
+        };
+        let template = if outgoing.resend { self.retransmissions.as_ref() } else { Some(&self.media) };
+        let header = template.and_then(|it| it.write(out, &fields)).ok_or(DropReason::Oversized)?;
+        let original = outgoing.resend.then_some(outgoing.rewrite.sequence);
+        let prefix = Prefix { header, original };
+        let (prefix, rest) = prefix.write(out, recorded, payload, outgoing).ok_or(DropReason::Oversized)?;
+        let length = sealer
+            .seal_rtp(stream.index, out, header, prefix, rest)
+            .map_err(|_| DropReason::Oversized)?;
+        if outgoing.resend {
+            self.retransmission_index += 1;
+        } else {
+            self.media_index.unwrap(stream.sequence);
+            self.report.sent(prefix + rest.len());
+        }
+        Ok(length)
+    }
+
+    /// What its sender report says now.
+    #[must_use]
+    pub fn sender_information(&self, now_ntp: u64) -> Option<SenderInformation> {
+        let clock_rate = match self.spec.kind {
+            MediaKind::Audio => Format::Opus.clock_rate(),
+            MediaKind::Video => Format::Vp8.clock_rate(),
+        };
+        self.report.sender_information(now_ntp, clock_rate)
+    }
+
+    fn stream(&self, outgoing: &Outgoing, carriage: Carriage) -> Option<Stream> {
+        let sequence = outgoing.rewrite.sequence;
+        if !outgoing.resend {
+            let index = self.media_index.peek(sequence);
+            // The receiver's roll-over counter starts at 0 with the first packet (RFC 3711, section 3.3.1).
+            let index = index.checked_sub(1 << 16)?;
+            return Some(Stream { payload_type: carriage.payload_type, sequence, index });
+        }
+        let index = self.retransmission_index;
+        let sequence = SequenceNumber(u16::try_from(index & 0xffff).ok()?);
+        Some(Stream { payload_type: carriage.rtx?, sequence, index })
+    }
+}
+
+impl Default for SlotView {
+    fn default() -> Self {
+        // A client that never says how large it shows a picture gets a good one (docs/protocol.md).
+        Self { width: 1280, height: 720, priority: 1 }
+    }
+}
+
+/// On which of the slot's two streams a packet goes.
+struct Stream {
+    payload_type: PayloadType,
+    sequence: SequenceNumber,
+    index: u64,
+}
+
+/// What precedes the part of the payload that goes out unchanged.
+struct Prefix {
+    header: usize,
+    original: Option<SequenceNumber>,
+}
+
+impl Prefix {
+    /// Writes it behind the header: the original number of a resend (RFC 4588, section 4), then the payload
+    /// descriptor with its rewritten numbers. Returns its length and what is left of `payload`.
+    fn write<'a>(
+        &self,
+        out: &mut [u8],
+        recorded: &Recorded<'_>,
+        payload: &'a [u8],
+        outgoing: &Outgoing,
+    ) -> Option<(usize, &'a [u8])> {
+        let room = out.get_mut(self.header..)?;
+        let number = self.original.map_or(0, |_| size_of::<SequenceNumber>());
+        let (place, room) = room.split_at_mut_checked(number)?;
+        if let Some(original) = self.original {
+            place.copy_from_slice(&original.0.to_be_bytes());
+        }
+        let written = rewriter::write_prefix(&recorded.meta.info, payload, &outgoing.rewrite, room);
+        Some((number + written.written, payload.get(written.consumed..)?))
+    }
+}
+
+/// The longest dependency descriptor: a header extension element holds 255 bytes (RFC 8285, section 4.3).
+const DESCRIPTOR_MAX: usize = 255;

@@ -1,8 +1,243 @@
 //! ICE-lite, DTLS, SRTP and RTCP towards one remote.
+//!
+//! ```text
+//!            ┌─ ice: which addresses are the client's, is it still there
+//! datagram ──┼─ dtls: handshake ─► keys ─► srtp: Opener, Sealer
+//!            └─ srtp: opened in place ─► arrivals (what transport-wide feedback tells the publisher)
+//! to send ───── pacer ─► Sealer ─► sent (what feedback and NACKs refer to)
+//! ```
 
 pub mod arrivals;
 pub mod dtls;
 pub mod ice;
+pub mod outbox;
 pub mod pacer;
 pub mod sent;
 pub mod srtp;
+
+use std::time::{Duration, Instant};
+
+use crate::command::{Join, Keying};
+use crate::config::ShardConfig;
+use crate::drop::DropReason;
+use crate::event::LostReason;
+use crate::net::batch::Path;
+use crate::packet::header::Header;
+use crate::publication::PublicationKey;
+use crate::subscription::forward::Outgoing;
+use arrivals::Arrivals;
+use dtls::{Dtls, DtlsError, Progress};
+use ice::Ice;
+use outbox::{Message, Outbox};
+use pacer::Pacer;
+use sent::Sent;
+use srtp::{KeyingMaterial, Opener, Sealer};
+
+/// Everything between a participant's media and its addresses.
+#[derive(Debug)]
+pub struct Transport {
+    /// Addresses and consent.
+    pub ice: Ice,
+    /// What waits to be sent.
+    pub pacer: Pacer<Outgoing>,
+    /// What was sent.
+    pub sent: Sent<PublicationKey>,
+    /// What arrived, for transport-wide feedback.
+    pub arrivals: Arrivals,
+    /// Control messages that wait to be sent.
+    pub outbox: Outbox,
+    /// Round trip, from the client's receiver reports.
+    pub round_trip: Option<Duration>,
+    security: Security,
+}
+
+/// How far a transport is with its keys.
+#[derive(Debug)]
+enum Security {
+    Handshaking(Box<Dtls>),
+    Secured { dtls: Option<Box<Dtls>>, opener: Box<Opener>, sealer: Box<Sealer> },
+}
+
+/// What a handshake message led to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Handshake {
+    /// Nothing yet.
+    Going,
+    /// The keys are there: media can flow.
+    Secured,
+}
+
+impl Transport {
+    /// A transport that waits for its first STUN request.
+    ///
+    /// # Errors
+    /// [`LostReason::HandshakeFailed`] where keys that were handed in do not fit their profile: Confab's fault.
+    pub fn new(now: Instant, join: &Join, config: &ShardConfig) -> Result<Self, LostReason> {
+        let security = match &join.keying {
+            Keying::Dtls { fingerprint, role } => {
+                Security::Handshaking(Box::new(Dtls::new(&config.certificate, *role, *fingerprint, now)))
+            }
+            Keying::Given(keys) => Security::secured(None, keys)?,
+        };
+        Ok(Self {
+            ice: Ice::new(join.local.clone(), join.remote.clone(), join.consent, now),
+            pacer: Pacer::new(),
+            sent: Sent::new(now),
+            arrivals: Arrivals::new(now),
+            outbox: Outbox::default(),
+            round_trip: None,
+            security,
+        })
+    }
+
+    /// Where to send, once an address is known.
+    #[must_use]
+    pub fn path(&self) -> Option<Path> {
+        self.ice.path()
+    }
+
+    /// Whether keys are there and an address is known.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self.security, Security::Secured { .. }) && self.path().is_some()
+    }
+
+    /// What seals outgoing packets, once keys are there.
+    #[must_use]
+    pub fn sealer(&mut self) -> Option<&mut Sealer> {
+        match &mut self.security {
+            Security::Handshaking(_) => None,
+            Security::Secured { sealer, .. } => Some(sealer),
+        }
+    }
+
+    /// Opens an RTP packet in place; returns where its plaintext ends.
+    ///
+    /// # Errors
+    /// Keys are not there yet, or the packet is forged, replayed or damaged.
+    pub fn open_rtp(&mut self, header: &Header, packet: &mut [u8]) -> Result<usize, DropReason> {
+        let opened = self.opener()?.open_rtp(header, packet)?;
+        Ok(opened.length)
+    }
+
+    /// Opens an RTCP packet in place; returns where its plaintext ends.
+    ///
+    /// # Errors
+    /// Keys are not there yet, or the packet is forged, replayed or damaged.
+    pub fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, DropReason> {
+        Ok(self.opener()?.open_rtcp(packet)?)
+    }
+
+    fn opener(&mut self) -> Result<&mut Opener, DropReason> {
+        match &mut self.security {
+            Security::Handshaking(_) => Err(DropReason::NoKeysYet),
+            Security::Secured { opener, .. } => Ok(opener),
+        }
+    }
+
+    /// Takes in a DTLS datagram.
+    ///
+    /// # Errors
+    /// Why the transport has ended.
+    pub fn handshake(&mut self, now: Instant, packet: &[u8]) -> Result<Handshake, LostReason> {
+        let Some(dtls) = self.security.dtls() else { return Ok(Handshake::Going) };
+        let progress = dtls.handle(now, packet, &mut self.outbox.dtls_sender());
+        self.progress(progress)
+    }
+
+    /// Lets DTLS send again what was lost.
+    ///
+    /// # Errors
+    /// Why the transport has ended.
+    pub fn handshake_timeout(&mut self, now: Instant) -> Result<Handshake, LostReason> {
+        let Some(dtls) = self.security.dtls() else { return Ok(Handshake::Going) };
+        if dtls.deadline().is_none_or(|deadline| deadline > now) {
+            return Ok(Handshake::Going);
+        }
+        let progress = dtls.handle_timeout(now, &mut self.outbox.dtls_sender());
+        self.progress(progress)
+    }
+
+    fn progress(&mut self, progress: Result<Progress, DtlsError>) -> Result<Handshake, LostReason> {
+        match progress {
+            Ok(Progress::Pending) => Ok(Handshake::Going),
+            Ok(Progress::Keys(keys)) => {
+                let dtls = self.security.take_dtls();
+                self.security = Security::secured(dtls, &keys)?;
+                Ok(Handshake::Secured)
+            }
+            Ok(Progress::Closed) => Err(LostReason::Closed),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Says goodbye, where a handshake was made.
+    pub fn close(&mut self) {
+        if let Some(dtls) = self.security.dtls() {
+            dtls.close(&mut self.outbox.dtls_sender());
+        }
+    }
+
+    /// Queues an RTCP packet.
+    pub fn send_rtcp(&mut self, packet: Vec<u8>) {
+        if !packet.is_empty() {
+            self.outbox.push(Message::Rtcp(packet));
+        }
+    }
+
+    /// Writes one control message into `out`, sealed if it must be; returns its length.
+    pub fn write_control(&mut self, out: &mut [u8]) -> Option<usize> {
+        match self.outbox.pop()? {
+            Message::Dtls(packet) => {
+                out.get_mut(..packet.len())?.copy_from_slice(&packet);
+                Some(packet.len())
+            }
+            Message::Rtcp(packet) => {
+                let sealer = self.sealer()?;
+                out.get_mut(..packet.len())?.copy_from_slice(&packet);
+                sealer.seal_rtcp(out, packet.len()).ok()
+            }
+        }
+    }
+
+    /// When something is due, feedback and pacing aside.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        let dtls = match &self.security {
+            Security::Handshaking(dtls) => dtls.deadline(),
+            Security::Secured { dtls, .. } => dtls.as_ref().and_then(|dtls| dtls.deadline()),
+        };
+        dtls.into_iter().chain([self.ice.expires()]).chain(self.pacer.deadline()).min().unwrap_or(self.ice.expires())
+    }
+}
+
+impl Security {
+    fn secured(dtls: Option<Box<Dtls>>, keys: &KeyingMaterial) -> Result<Self, LostReason> {
+        let opener = Opener::new(keys.profile, &keys.remote).map_err(|_| LostReason::HandshakeFailed)?;
+        let sealer = Sealer::new(keys.profile, &keys.local).map_err(|_| LostReason::HandshakeFailed)?;
+        Ok(Self::Secured { dtls, opener: Box::new(opener), sealer: Box::new(sealer) })
+    }
+
+    fn dtls(&mut self) -> Option<&mut Dtls> {
+        match self {
+            Self::Handshaking(dtls) => Some(dtls),
+            Self::Secured { dtls, .. } => dtls.as_deref_mut(),
+        }
+    }
+
+    fn take_dtls(&mut self) -> Option<Box<Dtls>> {
+        match self {
+            Self::Handshaking(_) => None,
+            Self::Secured { dtls, .. } => dtls.take(),
+        }
+    }
+}
+
+impl From<DtlsError> for LostReason {
+    fn from(error: DtlsError) -> Self {
+        match error {
+            DtlsError::FingerprintMismatch => Self::FingerprintMismatch,
+            DtlsError::Failed => Self::HandshakeFailed,
+        }
+    }
+}

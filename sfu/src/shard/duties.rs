@@ -1,0 +1,189 @@
+//! What is due by time: handshakes, losses, feedback, keyframe requests, reports, allocation.
+
+use std::time::Instant;
+
+use arrayvec::ArrayVec;
+use simulcast::allocator::{Class, Kind, Want, allocate};
+use simulcast::{Bitrate, Layer};
+
+use super::Shard;
+use crate::channel::ChannelKey;
+use crate::channel::participant::{ALLOCATION_INTERVAL, Participant, ParticipantKey, REPORT_INTERVAL};
+use crate::command::Pictures;
+use crate::event::{Event, LostReason, Speaker};
+use crate::media::{MediaKind, SlotId, Source};
+use crate::packet::feedback;
+use crate::publication::Publication;
+
+impl Shard {
+    /// The earliest moment at which a participant has something to do.
+    pub(super) fn deadline(&self, key: ParticipantKey) -> Option<Instant> {
+        let participant = self.tables.participants.get(key)?;
+        let mut earliest = participant.transport.deadline();
+        if !participant.told.connected {
+            return Some(earliest);
+        }
+        let own = participant.publications.iter().filter_map(|key| self.tables.publications.get(*key));
+        let own = own.filter_map(Publication::deadline);
+        let transport = participant.transport.arrivals.deadline();
+        let uplink = participant.uplink.as_ref().map(|uplink| uplink.deadline());
+        let agenda = participant.agenda;
+        for at in own.chain(transport).chain(uplink).chain([agenda.report, agenda.allocation]) {
+            earliest = earliest.min(at);
+        }
+        Some(earliest)
+    }
+
+    pub(super) fn do_duties(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        if participant.transport.ice.is_expired(now) {
+            return self.lose(now, key, LostReason::ConsentExpired);
+        }
+        if let Err(reason) = participant.transport.handshake_timeout(now) {
+            return self.lose(now, key, reason);
+        }
+        if !participant.told.connected {
+            return;
+        }
+        self.tell_losses(now, key);
+        self.ask_for_keyframes(now, key);
+        self.tell_arrivals(now, key);
+        self.tell_uplink(now, key);
+        self.report(now, key);
+        self.allocate(now, key);
+    }
+
+    /// NACKs to the publisher.
+    fn tell_losses(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let (sender, round_trip) = (participant.reporter(), participant.round_trip());
+        for publication in &participant.publications {
+            let Some(publication) = self.tables.publications.get_mut(*publication) else { continue };
+            if !publication.spec.feedback.nack {
+                continue;
+            }
+            for stream in publication.streams() {
+                let mut missing = ArrayVec::new();
+                stream.nacks(now, round_trip, &mut missing);
+                if !missing.is_empty() {
+                    participant.transport.send_rtcp(feedback::nack(sender, stream.ssrc(), &missing));
+                    self.counters.nacks_sent(missing.len());
+                }
+            }
+        }
+    }
+
+    /// PLI or FIR to the publisher, as often as [`KeyframeDemand`](crate::publication::demand::KeyframeDemand) allows.
+    fn ask_for_keyframes(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let sender = participant.reporter();
+        for publication in &participant.publications {
+            let Some(publication) = self.tables.publications.get_mut(*publication) else { continue };
+            let how = publication.spec.feedback;
+            for (ssrc, count) in publication.keyframe_requests(now) {
+                let request = match (how.pli, how.fir) {
+                    (true, _) => feedback::pli(sender, ssrc),
+                    (false, true) => feedback::fir(sender, ssrc, count),
+                    (false, false) => continue,
+                };
+                participant.transport.send_rtcp(request);
+                self.counters.keyframe_request_sent();
+            }
+        }
+    }
+
+    /// Transport-wide feedback to the publisher.
+    fn tell_arrivals(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let sender = participant.reporter();
+        let packet = participant.transport.arrivals.feedback(now, sender);
+        if let Some(packet) = packet {
+            participant.transport.send_rtcp(packet);
+        }
+    }
+
+    /// REMB to a publisher that has no transport-wide feedback.
+    fn tell_uplink(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let sender = participant.reporter();
+        let publications = &mut self.tables.publications;
+        let mut ssrcs = Vec::new();
+        let mut worst = 0;
+        let Some(uplink) = participant.uplink.as_mut().filter(|uplink| uplink.deadline() <= now) else { return };
+        for key in &participant.publications {
+            let Some(publication) = publications.get_mut(*key) else { continue };
+            for stream in publication.streams() {
+                ssrcs.push(stream.ssrc());
+                worst = worst.max(stream.fraction_lost());
+            }
+        }
+        if let Some(limit) = uplink.poll(now, worst) {
+            participant.transport.send_rtcp(feedback::remb(sender, limit, &ssrcs));
+        }
+    }
+
+    /// Sender reports of what the participant receives, receiver reports of what it sends.
+    fn report(&mut self, now: Instant, key: ParticipantKey) {
+        let ntp = self.ntp(now);
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        if participant.agenda.report > now {
+            return;
+        }
+        participant.agenda.report = now + REPORT_INTERVAL;
+        let mut blocks = Vec::new();
+        for key in &participant.publications {
+            let Some(publication) = self.tables.publications.get_mut(*key) else { continue };
+            blocks.extend(publication.streams().filter_map(|stream| stream.report(now, ntp)));
+        }
+        let packet = feedback::reports(participant.reporter(), &participant.cname, &participant.sender_reports(ntp), &blocks);
+        participant.transport.send_rtcp(packet);
+    }
+
+    /// Decides which layer each of a participant's pictures gets.
+    fn allocate(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        if participant.agenda.allocation > now {
+            return;
+        }
+        participant.agenda.allocation = now + ALLOCATION_INTERVAL;
+        let mut wants = Vec::new();
+        for slot in participant.slots_of(MediaKind::Video) {
+            let Some(subscription) = &slot.subscription else { continue };
+            let Some(publication) = self.tables.publications.get(subscription.publication) else { continue };
+            wants.push(want(participant, slot, publication, publication.layers(now)));
+        }
+        let budget = participant.prefer.budget.unwrap_or(Bitrate::MAX);
+        let targets = allocate(now, budget, &wants, &participant.targets);
+        let mut waiting = Vec::new();
+        for (slot, target) in targets.iter() {
+            let id = SlotId(u8::try_from(slot).unwrap_or(u8::MAX));
+            let Some(slot) = participant.slot(id) else { continue };
+            let Some(subscription) = &mut slot.subscription else { continue };
+            subscription.selector.set_target(target.layer);
+            if subscription.selector.wants_keyframe().is_some() {
+                waiting.push(id);
+            }
+        }
+        participant.targets = targets;
+        for slot in waiting {
+            self.want_keyframe(now, key, slot);
+        }
+    }
+
+    /// Who is heard, where that changed.
+    pub(super) fn tell_speakers(&mut self, now: Instant, key: ChannelKey) {
+        let Some(channel) = self.tables.channels.get_mut(key) else { return };
+        let Some(active) = channel.speakers.active(now) else { return };
+        let (publications, participants) = (&self.tables.publications, &self.tables.participants);
+        let speaker = |(key, level)| {
+            let owner = publications.get(key)?.owner;
+            Some(Speaker { participant: participants.get(owner)?.id, level })
+        };
+        let speakers: Vec<_> = active.filter_map(speaker).collect();
+        if speakers != channel.told {
+            channel.told.clone_from(&speakers);
+            let id = channel.id;
+            self.tell(Event::Speakers(id, speakers));
+        }
+    }
+}

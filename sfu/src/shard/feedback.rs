@@ -1,0 +1,140 @@
+//! What RTCP says: losses to repair, keyframes to ask for, clocks, round trips.
+
+use std::time::{Duration, Instant};
+
+use super::Shard;
+use super::ingress::ntp_units;
+use crate::channel::participant::ParticipantKey;
+use crate::drop::DropReason;
+use crate::media::{SlotId, Ssrc};
+use crate::net::batch::Datagram;
+use crate::packet::feedback::{ReportBlock, Rtcp, packets};
+use crate::subscription::forward::Outgoing;
+use crate::transport::pacer::Class;
+use simulcast::rewriter::Rewrite;
+use simulcast::{RtpTimestamp, SequenceNumber};
+
+impl Shard {
+    pub(super) fn rtcp(&mut self, now: Instant, datagram: Datagram<'_>) -> Result<(), DropReason> {
+        let Datagram { path, arrival, data, .. } = datagram;
+        let key = self.tables.participant_by_path(&path).ok_or(DropReason::UnknownPath)?;
+        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::UnknownPath)?;
+        let end = participant.transport.open_rtcp(data)?;
+        let compound = data.get(..end).ok_or(DropReason::MalformedRtcp)?;
+        self.touch(key);
+        for packet in packets(compound) {
+            self.heed(now, arrival, key, packet?);
+        }
+        Ok(())
+    }
+
+    fn heed(&mut self, now: Instant, arrival: Instant, key: ParticipantKey, packet: Rtcp<'_>) {
+        match packet {
+            Rtcp::SenderReport { ssrc, ntp, timestamp, blocks, .. } => {
+                self.sender_report(arrival, key, ssrc, ntp, timestamp);
+                blocks.for_each(|block| self.report_block(arrival, key, &block));
+            }
+            Rtcp::ReceiverReport { blocks, .. } => {
+                blocks.for_each(|block| self.report_block(arrival, key, &block));
+            }
+            Rtcp::Nack { media, entries } => {
+                entries.for_each(|sequence| self.resend(now, key, media, sequence));
+            }
+            Rtcp::Pli { media } => self.keyframe_wanted(now, key, media),
+            Rtcp::Fir(entries) => entries.for_each(|(media, _)| self.keyframe_wanted(now, key, media)),
+            Rtcp::TransportWide(feedback) => {
+                if let Some(participant) = self.tables.participants.get_mut(key) {
+                    for (sequence, arrived) in feedback.statuses() {
+                        participant.transport.sent.acknowledge(sequence, arrived);
+                    }
+                }
+            }
+            Rtcp::Bye(sources) => sources.for_each(|ssrc| self.goodbye(key, ssrc)),
+            // A limit that the receiver computed for us; the estimate that uses it comes with the estimator.
+            Rtcp::Remb { .. } | Rtcp::Other(_) => {}
+        }
+    }
+
+    fn sender_report(&mut self, arrival: Instant, key: ParticipantKey, ssrc: Ssrc, ntp: u64, timestamp: RtpTimestamp) {
+        let ours = self.ntp(arrival);
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let Some(origin) = participant.streams.known(ssrc) else { return };
+        participant.clock.sender_report(ntp, ours);
+        let publication = self.tables.publications.get_mut(origin.publication);
+        if let Some(stream) = publication.and_then(|publication| publication.stream(origin.encoding)) {
+            stream.sender_report(arrival, ntp, timestamp);
+        }
+    }
+
+    /// The round trip, by our last sender report and how long the receiver held it (RFC 3550, section 6.4.1).
+    fn report_block(&mut self, arrival: Instant, key: ParticipantKey, block: &ReportBlock) {
+        let middle = u32::try_from((self.ntp(arrival) >> 16) & 0xffff_ffff).unwrap_or_default();
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        if block.last_sender_report == 0 || participant.slot_by_ssrc(block.ssrc).is_none() {
+            return;
+        }
+        let units = middle.wrapping_sub(block.last_sender_report).wrapping_sub(block.delay);
+        let round_trip = Duration::from_micros(u64::from(units) * 1_000_000 / 65_536);
+        // Clocks of two machines never meet here, but a receiver may round its delay up: then the difference wraps.
+        if round_trip <= ROUND_TRIP_MAX {
+            participant.transport.round_trip = Some(round_trip);
+        }
+    }
+
+    fn resend(&mut self, now: Instant, key: ParticipantKey, media: Ssrc, sequence: SequenceNumber) {
+        self.counters.nack_received();
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let round_trip = participant.round_trip();
+        let Some(slot) = participant.slot_by_ssrc(media) else { return };
+        if participant.slot(slot).is_none_or(|slot| slot.spec.rtx.is_none()) {
+            return self.counters.dropped(DropReason::NoRetransmission);
+        }
+        let Some(entry) = participant.transport.sent.take_for_resend(now, slot, sequence, round_trip) else {
+            return self.counters.dropped(DropReason::TooOld);
+        };
+        let (timestamp, picture_id, tl0) = (entry.timestamp, entry.picture_id, entry.tl0);
+        let rewrite = Rewrite { sequence, timestamp, picture_id, tl0 };
+        let outgoing = Outgoing { slot, resend: true, publication: entry.publication, key: entry.history, rewrite };
+        let size = usize::from(entry.size);
+        if participant.transport.pacer.push(now, Class::Retransmission, size, outgoing).is_err() {
+            self.counters.dropped(DropReason::PacerFull);
+        }
+    }
+
+    /// A receiver cannot go on without a keyframe of what its slot carries.
+    fn keyframe_wanted(&mut self, now: Instant, key: ParticipantKey, media: Ssrc) {
+        self.counters.keyframe_request_received();
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let Some(slot) = participant.slot_by_ssrc(media) else { return };
+        self.want_keyframe(now, key, slot);
+    }
+
+    /// Asks the publisher of what a slot carries for a keyframe of the layer that flows or should.
+    pub(super) fn want_keyframe(&mut self, now: Instant, key: ParticipantKey, slot: SlotId) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let Some(subscription) = participant.slot(slot).and_then(|slot| slot.subscription.as_ref()) else { return };
+        let layer = subscription.selector.wants_keyframe().or(subscription.selector.current());
+        let (Some(layer), publication) = (layer, subscription.publication) else { return };
+        if let Some(publication) = self.tables.publications.get_mut(publication) {
+            publication.want_keyframe(now, layer.spatial);
+            let owner = publication.owner;
+            self.touch(owner);
+        }
+    }
+
+    fn goodbye(&mut self, key: ParticipantKey, ssrc: Ssrc) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let Some(origin) = participant.streams.forget(ssrc) else { return };
+        if let Some(publication) = self.tables.publications.get_mut(origin.publication) {
+            publication.end_stream(ssrc);
+        }
+    }
+
+    /// A moment in our NTP clock.
+    pub(super) fn ntp(&self, at: Instant) -> u64 {
+        self.config.start_ntp.wrapping_add(ntp_units(at.saturating_duration_since(self.config.start)))
+    }
+}
+
+/// Longer than any round trip over which people can talk.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,232 @@
+//! Which publications play in whose slots: applied after each change of a channel.
+
+use std::time::Instant;
+
+use super::Shard;
+use crate::channel::ChannelKey;
+use crate::channel::assign::{Place, Wish, assign};
+use crate::channel::participant::{Participant, ParticipantKey};
+use crate::event::{Assignment, Event};
+use crate::media::{MediaKind, SlotId, Source};
+use crate::publication::{PublicationKey, Subscriber};
+use crate::subscription::Subscription;
+
+impl Shard {
+    /// Gives every member of a channel the pictures and voices it should have.
+    pub(super) fn seat(&mut self, now: Instant, channel: ChannelKey) {
+        self.choose_voices(now, channel);
+        let Some(members) = self.tables.channels.get(channel).map(|channel| channel.members.clone()) else { return };
+        for member in members {
+            self.seat_pictures(now, channel, member);
+            self.seat_voices(now, channel, member);
+            self.tell_assignments(member);
+        }
+    }
+
+    /// Gives every member the voices chosen now, where they are others than before.
+    pub(super) fn reseat_voices(&mut self, now: Instant, channel: ChannelKey) {
+        if !self.choose_voices(now, channel) {
+            return;
+        }
+        let Some(members) = self.tables.channels.get(channel).map(|channel| channel.members.clone()) else { return };
+        for member in members {
+            self.seat_voices(now, channel, member);
+            self.tell_assignments(member);
+        }
+    }
+
+    /// Chooses the loudest; returns whether they are others than before.
+    fn choose_voices(&mut self, now: Instant, channel: ChannelKey) -> bool {
+        let Some(channel) = self.tables.channels.get_mut(channel) else { return false };
+        let chosen = channel.speakers.select(now);
+        let changed = !chosen.clone().eq(channel.voices.iter().copied());
+        if changed {
+            channel.voices = chosen.collect();
+        }
+        changed
+    }
+
+    fn seat_pictures(&mut self, now: Instant, channel: ChannelKey, member: ParticipantKey) {
+        let Some(channel) = self.tables.channels.get(channel) else { return };
+        let others = channel.publications.iter().copied().filter(|key| {
+            let publication = self.tables.publications.get(*key);
+            publication.is_some_and(|it| it.live && it.owner != member && it.spec.source.kind() == MediaKind::Video)
+        });
+        let wishes: Vec<_> = others.map(|publication| Wish { publication, pair: None }).collect();
+        let without = self.seat_kind(now, member, MediaKind::Video, &wishes);
+        let Some(participant) = self.tables.participants.get_mut(member) else { return };
+        let voices = u8::try_from(participant.slots_of(MediaKind::Audio).count()).unwrap_or(u8::MAX);
+        let needed = (self.config.limits.voices.max(voices), pictures_needed(wishes.len()));
+        if without > 0 && participant.told.needed != needed {
+            participant.told.needed = needed;
+            let participant = participant.id;
+            self.tell(Event::SlotsNeeded { participant, audio: needed.0, video: needed.1 });
+        }
+    }
+
+    fn seat_voices(&mut self, now: Instant, channel: ChannelKey, member: ParticipantKey) {
+        let Some(channel) = self.tables.channels.get(channel) else { return };
+        let Some(participant) = self.tables.participants.get(member) else { return };
+        let places = participant.slots_of(MediaKind::Audio).count().min(usize::from(self.config.limits.voices));
+        let others = channel.voices.iter().copied().filter(|key| {
+            self.tables.publications.get(*key).is_some_and(|publication| publication.owner != member)
+        });
+        let heard = others.take(if participant.voice.deafened { 0 } else { places });
+        let wishes: Vec<_> = heard
+            .map(|publication| Wish { publication, pair: self.pair_of_picture(participant, publication) })
+            .collect();
+        self.seat_kind(now, member, MediaKind::Audio, &wishes);
+    }
+
+    /// The pair of the slot in which a voice's own picture plays.
+    fn pair_of_picture(&self, listener: &Participant, voice: PublicationKey) -> Option<u8> {
+        let voice = self.tables.publications.get(voice)?;
+        let picture = match voice.spec.source {
+            Source::Microphone => Source::Camera,
+            Source::ScreenSound => Source::Screen,
+            Source::Camera | Source::Screen => return None,
+        };
+        let slot = listener.slots_of(MediaKind::Video).find(|slot| {
+            let carried = slot.subscription.as_ref().and_then(|it| self.tables.publications.get(it.publication));
+            carried.is_some_and(|it| it.owner == voice.owner && it.spec.source == picture)
+        })?;
+        Some(slot.spec.pair)
+    }
+
+    /// Assigns `wishes` to a member's slots of one kind; returns how many find none.
+    fn seat_kind(&mut self, now: Instant, member: ParticipantKey, kind: MediaKind, wishes: &[Wish]) -> usize {
+        let Some(participant) = self.tables.participants.get(member) else { return 0 };
+        let place = |slot: &crate::subscription::slot::Slot| Place {
+            slot: slot.spec.id,
+            pair: slot.spec.pair,
+            carries: slot.subscription.as_ref().map(|it| it.publication),
+        };
+        let before: Vec<_> = participant.slots_of(kind).map(place).collect();
+        let mut after = before.clone();
+        let without = assign(&mut after, wishes);
+        for (old, new) in before.iter().zip(&after).filter(|(old, new)| old != new) {
+            self.unsubscribe(member, old.slot);
+            if let Some(publication) = new.carries {
+                self.subscribe(now, member, new.slot, publication);
+            }
+        }
+        without
+    }
+
+    fn subscribe(&mut self, now: Instant, member: ParticipantKey, slot: SlotId, key: PublicationKey) {
+        let Some(publication) = self.tables.publications.get_mut(key) else { return };
+        let Some(participant) = self.tables.participants.get_mut(member) else { return };
+        participant.agenda.allocation = now;
+        let Some(place) = participant.slot(slot) else { return };
+        place.subscription = Some(Subscription::new(key, publication, &place.spec));
+        publication.subscribe(Subscriber { participant: member, slot });
+        self.touch(member);
+    }
+
+    fn unsubscribe(&mut self, member: ParticipantKey, slot: SlotId) {
+        let Some(participant) = self.tables.participants.get_mut(member) else { return };
+        participant.transport.pacer.drop_where(|outgoing| outgoing.slot == slot);
+        let Some(subscription) = participant.slot(slot).and_then(|slot| slot.subscription.take()) else { return };
+        if let Some(publication) = self.tables.publications.get_mut(subscription.publication) {
+            publication.unsubscribe(Subscriber { participant: member, slot });
+        }
+    }
+
+    pub(super) fn unsubscribe_all(&mut self, member: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get(member) else { return };
+        let slots: Vec<_> = participant.slots.iter().map(|slot| slot.spec.id).collect();
+        for slot in slots {
+            self.unsubscribe(member, slot);
+        }
+    }
+
+    /// After a new answer: payload types may have changed on either side, so what is carried is subscribed afresh.
+    pub(super) fn resubscribe(&mut self, member: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(member) else { return };
+        for slot in &mut participant.slots {
+            let Some(subscription) = &mut slot.subscription else { continue };
+            if let Some(publication) = self.tables.publications.get(subscription.publication) {
+                subscription.renegotiate(publication, &slot.spec);
+            }
+        }
+        let own = participant.publications.clone();
+        for key in own {
+            let Some(publication) = self.tables.publications.get(key) else { continue };
+            for subscriber in publication.subscribers() {
+                let receiver = self.tables.participants.get_mut(subscriber.participant);
+                let Some(slot) = receiver.and_then(|it| it.slot(subscriber.slot)) else { continue };
+                if let Some(subscription) = &mut slot.subscription {
+                    subscription.renegotiate(publication, &slot.spec);
+                }
+            }
+        }
+    }
+
+    /// Ends a publication: nobody carries it any more.
+    pub(super) fn end_publication(&mut self, key: PublicationKey, channel: ChannelKey) {
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        for Subscriber { participant, slot } in publication.subscribers().to_vec() {
+            self.unsubscribe(participant, slot);
+        }
+        if let Some(channel) = self.tables.channels.get_mut(channel) {
+            channel.remove_publication(key);
+        }
+        self.tables.publications.remove(key);
+    }
+
+    /// Takes a publication out of its slots where its owner switched it off. It comes back with its first packet after.
+    pub(super) fn switch(&mut self, key: PublicationKey) {
+        let Some(publication) = self.tables.publications.get_mut(key) else { return };
+        let Some(owner) = self.tables.participants.get(publication.owner) else { return };
+        if owner.has_on(publication.spec.source) && publication.spec.active {
+            return;
+        }
+        publication.live = false;
+        if publication.spec.source.kind() == MediaKind::Audio
+            && let Some(channel) = self.tables.channels.get_mut(owner.channel)
+        {
+            channel.speakers.removed(key);
+        }
+    }
+
+    /// Tells signaling what a participant's slots carry, where that changed.
+    fn tell_assignments(&mut self, member: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get(member) else { return };
+        let assignments: Vec<_> = participant.slots.iter().filter_map(|slot| self.assignment(slot)).collect();
+        if assignments == participant.told.assignments {
+            return;
+        }
+        let id = participant.id;
+        if let Some(participant) = self.tables.participants.get_mut(member) {
+            participant.told.assignments.clone_from(&assignments);
+        }
+        self.tell(Event::Assigned(id, assignments));
+    }
+
+    fn assignment(&self, slot: &crate::subscription::slot::Slot) -> Option<Assignment> {
+        let subscription = slot.subscription.as_ref()?;
+        let publication = self.tables.publications.get(subscription.publication)?;
+        let publisher = self.tables.participants.get(publication.owner)?.id;
+        let (slot, source) = (slot.spec.id, publication.spec.source);
+        Some(Assignment { slot, publication: publication.spec.id, publisher, source })
+    }
+}
+
+/// Receive m-lines for this many pictures, in few steps, so that people who come one by one cause few offers.
+fn pictures_needed(pictures: usize) -> u8 {
+    PICTURE_STEPS.into_iter().find(|step| usize::from(*step) >= pictures).unwrap_or(PICTURES_MAX)
+}
+
+const PICTURE_STEPS: [u8; 4] = [4, 8, 16, PICTURES_MAX];
+/// A stage shows at most 25 tiles; more m-lines would cost every browser memory for nothing.
+const PICTURES_MAX: u8 = 25;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_asked_for_in_steps() {
+        assert_eq!([1, 4, 5, 9, 17, 400].map(pictures_needed), [4, 4, 8, 16, 25, 25]);
+    }
+}

@@ -1,0 +1,133 @@
+//! Everything a shard holds, and by what it is found.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, DefaultHasher, Hasher};
+
+use arrayvec::ArrayString;
+use slotmap::SlotMap;
+
+use crate::channel::participant::{Participant, ParticipantKey};
+use crate::channel::{ChannelKey, VoiceChannel};
+use crate::media::{ChannelId, ParticipantId};
+use crate::net::batch::Path;
+use crate::publication::{Publication, PublicationKey};
+
+/// Participants, publications and channels, each in one place, and the ways to find them.
+///
+/// Keys are generational: one that outlives what it stood for finds nothing.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) participants: SlotMap<ParticipantKey, Participant>,
+    pub(super) publications: SlotMap<PublicationKey, Publication>,
+    pub(super) channels: SlotMap<ChannelKey, VoiceChannel>,
+    by_id: HashMap<ParticipantId, ParticipantKey, SeededHash>,
+    by_channel_id: HashMap<ChannelId, ChannelKey, SeededHash>,
+    by_ufrag: HashMap<ArrayString<32>, ParticipantKey, SeededHash>,
+    by_path: HashMap<Path, ParticipantKey, SeededHash>,
+}
+
+/// Hashes what peers choose (addresses, user name fragments) with a key they don't know.
+#[derive(Clone, Copy, Debug)]
+struct SeededHash(u64);
+
+impl BuildHasher for SeededHash {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
+}
+
+impl Tables {
+    pub(super) fn new(hash_seed: u64) -> Self {
+        let hash = SeededHash(hash_seed);
+        Self {
+            participants: SlotMap::with_key(),
+            publications: SlotMap::with_key(),
+            channels: SlotMap::with_key(),
+            by_id: HashMap::with_hasher(hash),
+            by_channel_id: HashMap::with_hasher(hash),
+            by_ufrag: HashMap::with_hasher(hash),
+            by_path: HashMap::with_hasher(hash),
+        }
+    }
+
+    pub(super) fn participant_by_id(&self, id: ParticipantId) -> Option<ParticipantKey> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub(super) fn channel_by_id(&self, id: ChannelId) -> Option<ChannelKey> {
+        self.by_channel_id.get(&id).copied()
+    }
+
+    pub(super) fn participant_by_ufrag(&self, ufrag: &str) -> Option<ParticipantKey> {
+        self.by_ufrag.get(ufrag).copied()
+    }
+
+    pub(super) fn participant_by_path(&self, path: &Path) -> Option<ParticipantKey> {
+        self.by_path.get(path).copied()
+    }
+
+    pub(super) fn insert_channel(&mut self, channel: VoiceChannel) -> ChannelKey {
+        let id = channel.id;
+        let key = self.channels.insert(channel);
+        self.by_channel_id.insert(id, key);
+        key
+    }
+
+    pub(super) fn insert_participant(&mut self, participant: Participant) -> ParticipantKey {
+        let (id, channel) = (participant.id, participant.channel);
+        let key = self.participants.insert(participant);
+        self.by_id.insert(id, key);
+        self.index_ufrags(key);
+        if let Some(channel) = self.channels.get_mut(channel) {
+            channel.members.push(key);
+        }
+        key
+    }
+
+    /// Makes a participant findable by the user name fragments its ICE agent answers to.
+    pub(super) fn index_ufrags(&mut self, key: ParticipantKey) {
+        let Some(participant) = self.participants.get(key) else { return };
+        for ufrag in participant.transport.ice.local_ufrags() {
+            self.by_ufrag.insert(ufrag, key);
+        }
+    }
+
+    /// Makes a participant findable by an address from which a checked STUN request came; forgets `instead`.
+    pub(super) fn index_path(&mut self, key: ParticipantKey, path: Path, instead: Option<Path>) {
+        if let Some(old) = instead {
+            self.forget_path(key, &old);
+        }
+        self.by_path.insert(path, key);
+    }
+
+    /// Takes a participant out of everything but its channel's publications, which must be ended first.
+    pub(super) fn remove_participant(&mut self, key: ParticipantKey) -> Option<Participant> {
+        let participant = self.participants.remove(key)?;
+        self.by_id.remove(&participant.id);
+        for ufrag in participant.transport.ice.local_ufrags() {
+            self.by_ufrag.remove(&ufrag);
+        }
+        for path in participant.transport.ice.paths() {
+            self.forget_path(key, &path);
+        }
+        if let Some(channel) = self.channels.get_mut(participant.channel) {
+            channel.members.retain(|member| *member != key);
+            if channel.members.is_empty() {
+                self.by_channel_id.remove(&channel.id);
+                self.channels.remove(participant.channel);
+            }
+        }
+        Some(participant)
+    }
+
+    fn forget_path(&mut self, key: ParticipantKey, path: &Path) {
+        // The address may have become somebody else's meanwhile: two clients behind one changing NAT.
+        if self.by_path.get(path) == Some(&key) {
+            self.by_path.remove(path);
+        }
+    }
+}

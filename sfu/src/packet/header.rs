@@ -244,7 +244,7 @@ pub struct Passed<'a> {
 impl HeaderTemplate {
     /// The longest header there can be: fixed part, one CSRC, and every extension at its longest in the two-byte form,
     /// rounded up to words.
-    pub const LENGTH_MAX: usize = FIXED + 4 + 4 + (ELEMENTS_MAX + 3) / 4 * 4;
+    pub const LENGTH_MAX: usize = FIXED + 4 + 4 + ELEMENTS_MAX.div_ceil(4) * 4;
 
     /// Headers of the stream `ssrc` in the m-line `mid`, whose receiver negotiated `ids`.
     #[must_use]

@@ -1,5 +1,7 @@
 //! RTP header extensions (RFC 8285): which ones Confab knows, under which id an m-line maps each, and how they are read.
 
+use crate::packet::header::Header;
+
 /// A header extension that Confab reads or writes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
@@ -110,4 +112,119 @@ impl ExtensionIds {
         }
         self
     }
+}
+
+impl ExtensionIds {
+    /// What the extension elements of `packet`, from which `header` was parsed, say.
+    ///
+    /// Total: an element of a wrong length counts as absent, and of two with the same id the last counts.
+    #[must_use]
+    pub fn read<'a>(&self, header: &Header, packet: &'a [u8]) -> Extensions<'a> {
+        let mut extensions = Extensions::default();
+        for (id, element) in header.elements(packet) {
+            if let Some(extension) = self.extension(id) {
+                extensions.take(extension, element);
+            }
+        }
+        extensions
+    }
+
+    /// These ids, and those of `other` for extensions and ids that are unused here: m-lines that share a transport map
+    /// one id to one extension (RFC 8285, section 5; RFC 9143, section 9.4), so this is what any of its packets may carry.
+    #[must_use]
+    pub fn merged(&self, other: &Self) -> Self {
+        Extension::ALL.into_iter().fold(*self, |merged, extension| match other.id(extension) {
+            Some(id) if merged.id(extension).is_none() && merged.extension(id).is_none() => {
+                merged.with(extension, id)
+            }
+            Some(_) | None => merged,
+        })
+    }
+}
+
+/// The extensions of one packet, as far as Confab knows them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Extensions<'a> {
+    /// Which m-line the packet belongs to.
+    pub mid: Option<&'a str>,
+    /// Which simulcast encoding.
+    pub rid: Option<&'a str>,
+    /// Which simulcast encoding it repairs.
+    pub repaired_rid: Option<&'a str>,
+    /// The number of transport-wide feedback.
+    pub transport_sequence: Option<u16>,
+    /// When it was sent: seconds in fixed point, 6 bits before and 18 after the point.
+    pub absolute_send_time: Option<u32>,
+    /// Loudness: the V bit and −dBov (RFC 6464).
+    pub audio_level: Option<u8>,
+    /// Camera, flip and rotation.
+    pub orientation: Option<u8>,
+    /// Smallest and largest delay, 12 bits each in units of 10 ms.
+    pub playout_delay: Option<[u8; 3]>,
+    /// When its first sample was captured.
+    pub capture_time: Option<CaptureTime>,
+    /// The dependency descriptor, unread.
+    pub dependency_descriptor: Option<&'a [u8]>,
+}
+
+impl<'a> Extensions<'a> {
+    fn take(&mut self, extension: Extension, element: &'a [u8]) {
+        match extension {
+            Extension::Mid => self.mid = text(element),
+            Extension::Rid => self.rid = text(element),
+            Extension::RepairedRid => self.repaired_rid = text(element),
+            Extension::TransportSequence => {
+                self.transport_sequence = exactly(element).map(u16::from_be_bytes);
+            }
+            Extension::AbsoluteSendTime => {
+                self.absolute_send_time =
+                    exactly(element).map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]));
+            }
+            Extension::AudioLevel => self.audio_level = exactly(element).map(|[level]| level),
+            Extension::Orientation => {
+                self.orientation = exactly(element).map(|[orientation]| orientation);
+            }
+            Extension::PlayoutDelay => self.playout_delay = exactly(element),
+            Extension::AbsoluteCaptureTime => self.capture_time = CaptureTime::parse(element),
+            Extension::DependencyDescriptor => {
+                self.dependency_descriptor = (!element.is_empty()).then_some(element);
+            }
+        }
+    }
+}
+
+/// An absolute capture time as it came: an NTP timestamp, perhaps with the sender's estimate of the clock offset.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CaptureTime {
+    bytes: [u8; 16],
+    with_offset: bool,
+}
+
+impl CaptureTime {
+    /// Reads the short form of 8 bytes or the long one of 16.
+    #[must_use]
+    pub fn parse(element: &[u8]) -> Option<Self> {
+        if let Some(bytes) = exactly(element) {
+            return Some(Self { bytes, with_offset: true });
+        }
+        let short: [u8; 8] = exactly(element)?;
+        let mut bytes = [0; 16];
+        let (time, _) = bytes.split_first_chunk_mut::<8>()?;
+        *time = short;
+        Some(Self { bytes, with_offset: false })
+    }
+
+    /// The element, 8 or 16 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        if self.with_offset { &self.bytes } else { self.bytes.get(..8).unwrap_or_default() }
+    }
+}
+
+fn exactly<const N: usize>(element: &[u8]) -> Option<[u8; N]> {
+    element.try_into().ok()
+}
+
+fn text(element: &[u8]) -> Option<&str> {
+    str::from_utf8(element).ok().filter(|text| !text.is_empty())
 }

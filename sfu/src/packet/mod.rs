@@ -5,3 +5,5 @@ pub mod feedback;
 pub mod header;
 pub mod stun;
 pub mod twcc;
+
+mod writer;

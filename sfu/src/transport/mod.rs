@@ -6,3 +6,4 @@ pub mod ice;
 pub mod pacer;
 pub mod sent;
 pub mod srtp;
+mod stamp;

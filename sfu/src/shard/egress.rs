@@ -14,7 +14,7 @@ use crate::net::batch::{Fill, Path, SendBatch};
 use crate::packet::extension::Extension;
 use crate::publication::{Publication, PublicationKey};
 use crate::subscription::forward::Outgoing;
-use crate::subscription::slot::Stamp;
+use crate::subscription::slot::Postmark;
 use crate::transport::sent;
 
 impl Shard {
@@ -93,7 +93,7 @@ impl Participant {
         let place = usize::from(outgoing.slot.0);
         let slot = self.slots.get_mut(place).ok_or(DropReason::NotSubscribed)?;
         let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
-        let stamp = Stamp {
+        let postmark = Postmark {
             publication: publication.spec.id,
             transport_sequence: counted.then(|| self.transport.sent.next_sequence()),
             absolute_send_time: sending.absolute_send_time,
@@ -101,7 +101,7 @@ impl Participant {
         let Some(sealer) = self.transport.sealer() else { return Err(DropReason::NoKeysYet) };
         let mut outcome = Err(DropReason::Oversized);
         let _ = sending.out.write(path, |room| {
-            outcome = slot.write(room, outgoing, &recorded, stamp, sealer);
+            outcome = slot.write(room, outgoing, &recorded, postmark, sealer);
             outcome.ok()
         });
         let length = outcome?;

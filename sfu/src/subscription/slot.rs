@@ -46,7 +46,7 @@ pub struct SlotView {
 
 /// What a packet needs beside its history to be written.
 #[derive(Clone, Copy, Debug)]
-pub struct Stamp {
+pub struct Postmark {
     /// The CSRC: which track this is.
     pub publication: PublicationId,
     /// Of this transport, where it is counted.
@@ -96,7 +96,7 @@ impl Slot {
         out: &mut [u8],
         outgoing: &Outgoing,
         recorded: &Recorded<'_>,
-        stamp: Stamp,
+        postmark: Postmark,
         sealer: &mut Sealer,
     ) -> Result<usize, DropReason> {
         let subscription = self.subscription.as_ref().filter(|it| it.publication == outgoing.publication);
@@ -113,9 +113,9 @@ impl Slot {
             payload_type: stream.payload_type,
             sequence: stream.sequence,
             timestamp: outgoing.rewrite.timestamp,
-            csrc: Some(stamp.publication),
-            transport_sequence: stamp.transport_sequence,
-            absolute_send_time: Some(stamp.absolute_send_time),
+            csrc: Some(postmark.publication),
+            transport_sequence: postmark.transport_sequence,
+            absolute_send_time: Some(postmark.absolute_send_time),
             passed: Passed {
                 audio_level: meta.audio_level,
                 orientation: meta.orientation,

@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod pacer;
 pub mod sent;
 pub mod srtp;
+mod stamp;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,203 @@
+//! The VP9 payload descriptor with its scalability structure (RFC 9628, section 4.2).
+
+use super::{DescriptorError, FrameNumbers, PacketInfo, PictureId, take, take_slice};
+use crate::layer::LayerId;
+use crate::rewriter::{Prefix, Rewrite};
+
+/// A parsed payload descriptor. Which pictures a picture refers to is not kept: they are relative, and nothing rewrites them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Descriptor {
+    flags: u8,
+    picture_id: Option<PictureId>,
+    /// The byte of TID, U, SID and D.
+    layer: Option<u8>,
+    tl0: Option<u8>,
+    size: Option<(u16, u16)>,
+    /// Bytes up to the end of TL0PICIDX, or of the layer indices where there is none.
+    numbers_end: usize,
+}
+
+// First byte: I P L F B E V Z.
+const HAS_PICTURE_ID: u8 = 0x80;
+const INTER_PICTURE: u8 = 0x40;
+const HAS_LAYER: u8 = 0x20;
+const FLEXIBLE: u8 = 0x10;
+const STARTS_FRAME: u8 = 0x08;
+const HAS_STRUCTURE: u8 = 0x02;
+/// U in the byte of layer indices.
+const SWITCHING_UP: u8 = 0x10;
+/// N in a reference index: another one follows.
+const MORE_REFERENCES: u8 = 0x01;
+/// RFC 9628, section 4.2: at most three reference indices.
+const REFERENCES_MAX: usize = 3;
+// First byte of the scalability structure: N_S Y G.
+const HAS_SIZES: u8 = 0x10;
+const HAS_GROUP: u8 = 0x08;
+
+impl Descriptor {
+    /// Reads the descriptor of `payload`, in full.
+    ///
+    /// # Errors
+    /// [`DescriptorError`] where `payload` ends before what its flags announce or names more than three references:
+    /// the peer's fault.
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, DescriptorError> {
+        let mut rest = payload;
+        let flags = take(&mut rest, "VP9 payload descriptor")?;
+        let picture_id =
+            (flags & HAS_PICTURE_ID != 0).then(|| PictureId::parse(&mut rest)).transpose()?;
+        let layer =
+            (flags & HAS_LAYER != 0).then(|| take(&mut rest, "TID, U, SID, D")).transpose()?;
+        let flexible = flags & FLEXIBLE != 0;
+        let tl0 =
+            (layer.is_some() && !flexible).then(|| take(&mut rest, "TL0PICIDX")).transpose()?;
+        let numbers_end = payload.len() - rest.len();
+        if flexible && flags & INTER_PICTURE != 0 {
+            skip_references(&mut rest)?;
+        }
+        let size = if flags & HAS_STRUCTURE == 0 { None } else { structure(&mut rest)? };
+        Ok(Self { flags, picture_id, layer, tl0, size, numbers_end })
+    }
+
+    /// What the descriptor says, in terms of all codecs.
+    pub(crate) const fn info(&self) -> PacketInfo {
+        let indices = match self.layer {
+            Some(indices) => indices,
+            None => 0,
+        };
+        let layer = LayerId { spatial: (indices >> 1) & 0x07, temporal: indices >> 5 };
+        let starts_frame = self.flags & STARTS_FRAME != 0;
+        PacketInfo {
+            starts_frame,
+            starts_keyframe: starts_frame && self.flags & INTER_PICTURE == 0 && layer.spatial == 0,
+            ends_frame: false,
+            layer,
+            temporal_switch_up: indices & SWITCHING_UP != 0,
+            height: self.size,
+            numbers: FrameNumbers::Vp9 { picture_id: self.picture_id, tl0: self.tl0 },
+            frame_number: None,
+        }
+    }
+
+    /// Writes this descriptor up to the end of TL0PICIDX with the numbers of `rewrite`; a picture id becomes 15 bits.
+    ///
+    /// `payload` is what this was parsed from.
+    pub(crate) fn write(&self, payload: &[u8], rewrite: &Rewrite, out: &mut [u8]) -> Prefix {
+        if self.picture_id.is_none() && self.tl0.is_none() {
+            return Prefix::UNCHANGED;
+        }
+        let picture_id = rewrite.picture_id_bytes();
+        Prefix::write(
+            out,
+            self.numbers_end,
+            &[
+                payload.get(..1).unwrap_or_default(),
+                if self.picture_id.is_some() { &picture_id } else { &[] },
+                self.layer.as_slice(),
+                if self.tl0.is_some() { std::slice::from_ref(&rewrite.tl0) } else { &[] },
+            ],
+        )
+    }
+}
+
+fn skip_references(rest: &mut &[u8]) -> Result<(), DescriptorError> {
+    for _ in 0..REFERENCES_MAX {
+        if take(rest, "P_DIFF")? & MORE_REFERENCES == 0 {
+            return Ok(());
+        }
+    }
+    Err(DescriptorError::Invalid("number of reference indices"))
+}
+
+/// Reads the scalability structure; gives the size of its largest layer.
+fn structure(rest: &mut &[u8]) -> Result<Option<(u16, u16)>, DescriptorError> {
+    let first = take(rest, "scalability structure")?;
+    let mut size = None;
+    if first & HAS_SIZES != 0 {
+        for _ in 0..=first >> 5 {
+            let bytes = take_slice(rest, 4, "WIDTH and HEIGHT")?;
+            if let &[a, b, c, d] = bytes {
+                size = Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])));
+            }
+        }
+    }
+    if first & HAS_GROUP != 0 {
+        for _ in 0..take(rest, "N_G")? {
+            let references = (take(rest, "TID, U, R")? >> 2) & 0x03;
+            take_slice(rest, usize::from(references), "P_DIFF of the picture group")?;
+        }
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(payload: &[u8]) -> PacketInfo {
+        Descriptor::parse(payload).unwrap().info()
+    }
+
+    /// As Chromium starts a stream of one spatial and three temporal layers: I L B V, picture id 0x1234, TID 0, TL0PICIDX 7,
+    /// one size (1280 × 720), a picture group of four (RFC 9628, figure 8's shape).
+    const KEYFRAME: [u8; 22] = [
+        0xaa, 0x92, 0x34, 0x00, 0x07, 0x18, 0x05, 0x00, 0x02, 0xd0, 0x04, 0x04, 0x04, 0x54, 0x01,
+        0x38, 0x01, 0x02, 0x58, 0x01, 0x02, 0x82,
+    ];
+
+    #[test]
+    fn a_keyframe_with_its_structure_tells_all() {
+        // The group as written: four pictures with 1, 1, 2 and 2 references.
+        assert_eq!(
+            info(&KEYFRAME),
+            PacketInfo {
+                starts_frame: true,
+                starts_keyframe: true,
+                ends_frame: false,
+                layer: LayerId { spatial: 0, temporal: 0 },
+                temporal_switch_up: false,
+                height: Some((1280, 720)),
+                numbers: FrameNumbers::Vp9 {
+                    picture_id: Some(PictureId::Long(0x1234)),
+                    tl0: Some(7)
+                },
+                frame_number: None,
+            }
+        );
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_largest_spatial_layer() {
+        // B V; N_S = 2, Y: 320 × 180, 640 × 360, 1280 × 720.
+        let svc = info(&[0x0a, 0x50, 1, 64, 0, 180, 2, 128, 1, 104, 5, 0, 2, 208]);
+        assert_eq!(svc.height, Some((1280, 720)));
+    }
+
+    #[test]
+    fn an_upper_spatial_layer_of_a_keyframe_does_not_start_it() {
+        // I L B, picture id of 7 bits, SID 1 with D, TL0PICIDX.
+        let upper = info(&[0xa8, 0x11, 0x03, 0x09]);
+        assert!(upper.starts_frame && !upper.starts_keyframe);
+        assert_eq!(upper.layer, LayerId { spatial: 1, temporal: 0 });
+        assert_eq!(upper.numbers.picture_id(), Some(PictureId::Short(0x11)));
+    }
+
+    #[test]
+    fn flexible_mode_has_references_in_place_of_tl0picidx() {
+        // I P L F B: picture id, TID 2 with U, two references.
+        let flexible = info(&[0xf8, 0x05, 0x50, 0x03, 0x04]);
+        assert_eq!(flexible.layer.temporal, 2);
+        assert!(flexible.temporal_switch_up && !flexible.starts_keyframe);
+        assert_eq!(flexible.numbers.tl0(), None);
+        assert_eq!(
+            Descriptor::parse(&[0xf8, 0x05, 0x50, 0x03, 0x03, 0x03, 0x00]),
+            Err(DescriptorError::Invalid("number of reference indices"))
+        );
+    }
+
+    #[test]
+    fn every_cut_is_an_error() {
+        for length in 0..KEYFRAME.len() - 1 {
+            assert!(Descriptor::parse(&KEYFRAME[..length]).is_err(), "{length}");
+        }
+    }
+}

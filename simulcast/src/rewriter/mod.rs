@@ -1,0 +1,248 @@
+//! How packets of changing layers and publications continue one stream, whose receiver sees no seam.
+//!
+//! ```text
+//!   layer 0   ── 41 42 43 ──────────────┐
+//!   layer 2   ───────── 907 908 909 ────┼──► 7 8 9 │ 10 11 12      sequence numbers, timestamps, picture ids,
+//!                        ▲ switch       │          ▲               TL0PICIDX, frame numbers: one line each
+//! ```
+//!
+//! A *run* is what flows between two switches. Within a run every number keeps a constant distance from the one that came in,
+//! so that holes which the network made stay holes, and a late packet gets the number of its hole. At a switch each number
+//! goes on behind the highest that was sent.
+//!
+//! Not here, on purpose: which packet is forwarded ([`Selector`](crate::selector::Selector)), and resending.
+
+use std::time::Duration;
+
+use crate::codec::{Codec, PacketInfo, PictureId, vp8, vp9};
+use crate::sequence::{RtpTimestamp, SequenceNumber};
+
+mod numbering;
+mod timeline;
+
+use numbering::Numbering;
+use timeline::{Moment, Timeline};
+
+/// Continues one stream to one receiver over all switches.
+#[derive(Clone, Debug)]
+pub struct Rewriter {
+    numbering: Numbering,
+    timeline: Timeline,
+    picture_id: Counter,
+    tl0: Counter,
+    frame_number: Counter,
+}
+
+/// A packet to be forwarded.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// It is the first of another layer or another publication. The first packet of all counts as that anyway.
+    pub switch: bool,
+    /// Its incoming sequence number, unwrapped ([`Unwrapper`](crate::sequence::Unwrapper)), of its own encoding.
+    pub index: u64,
+    /// Its incoming timestamp.
+    pub timestamp: RtpTimestamp,
+    /// Ticks of that timestamp in a second; the same for everything that one rewriter continues.
+    pub clock_rate: u32,
+    /// When its frame was captured.
+    pub capture: Capture,
+    /// When it arrived, since a moment that is the same for all packets.
+    pub arrival: Duration,
+    /// What its payload says.
+    pub info: &'a PacketInfo,
+}
+
+/// When a frame was captured, by a clock that all layers of a publication share.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Capture {
+    /// No sender report has told yet; arrival must do.
+    #[default]
+    Unknown,
+    /// By the publisher's sender reports (RFC 3550, section 6.4.1) for the packet's timestamp.
+    Known {
+        /// Whose clock: times of different clocks are not compared. One publisher's publications may share one.
+        clock: u32,
+        /// Seconds since 1900 in the upper 32 bits.
+        ntp: u64,
+    },
+}
+
+/// What a forwarded packet gets in place of what it came with.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rewrite {
+    /// Its timestamp.
+    pub timestamp: RtpTimestamp,
+    /// Its sequence number.
+    pub sequence: SequenceNumber,
+    /// Its picture id of 15 bits, where its payload has one ([`write_prefix`]).
+    pub picture_id: u16,
+    /// Its frame number, where it has a dependency descriptor
+    /// ([`rewrite_descriptor`](crate::codec::descriptor::rewrite_descriptor)).
+    pub frame_number: u16,
+    /// Its TL0PICIDX, where its payload has one.
+    pub tl0: u8,
+}
+
+impl Rewrite {
+    /// The picture id in its form of two bytes.
+    pub(crate) const fn picture_id_bytes(&self) -> [u8; 2] {
+        (self.picture_id | LONG_PICTURE_ID).to_be_bytes()
+    }
+}
+
+/// M in front of a picture id of 15 bits (RFC 7741 and RFC 9628, section 4.2).
+const LONG_PICTURE_ID: u16 = 0x8000;
+const SHORT_ID_MASK: u16 = 0x007f;
+const LONG_ID_MASK: u16 = 0x7fff;
+const TL0_MASK: u16 = 0x00ff;
+const FRAME_NUMBER_MASK: u16 = 0xffff;
+
+impl Rewriter {
+    /// A stream whose first packet gets these numbers.
+    #[must_use]
+    pub const fn new(first_sequence: SequenceNumber, first_timestamp: RtpTimestamp) -> Self {
+        Self {
+            numbering: Numbering::new(first_sequence),
+            timeline: Timeline::new(first_timestamp),
+            picture_id: Counter::new(LONG_ID_MASK),
+            tl0: Counter::new(TL0_MASK),
+            frame_number: Counter::new(FRAME_NUMBER_MASK),
+        }
+    }
+
+    /// The numbers of a packet to be forwarded, or `None` where it can have none: it is from before the switch, it was skipped,
+    /// or it is older than a skipped packet that is forgotten (more than 128 packets back).
+    ///
+    /// The same packet twice gets the same numbers twice; the caller has sorted duplicates out.
+    pub fn forward(&mut self, input: Input<'_>) -> Option<Rewrite> {
+        let moment =
+            Moment { clock_rate: input.clock_rate, capture: input.capture, arrival: input.arrival };
+        let starts_run = input.switch || !self.timeline.has_begun();
+        let (sequence, timestamp, newest) = if starts_run {
+            self.picture_id.end_run();
+            self.tl0.end_run();
+            self.frame_number.end_run();
+            let sequence = self.numbering.start_run(input.index);
+            (sequence, self.timeline.start_run(input.timestamp, moment), true)
+        } else {
+            let newest = input.index > self.numbering.highest();
+            let sequence = self.numbering.number(input.index)?;
+            (sequence, self.timeline.continue_run(input.timestamp, moment), newest)
+        };
+        let picture_id = match input.info.numbers.picture_id() {
+            Some(PictureId::Short(id)) => self.picture_id.next(id.into(), SHORT_ID_MASK, newest),
+            Some(PictureId::Long(id)) => self.picture_id.next(id, LONG_ID_MASK, newest),
+            None => self.picture_id.highest,
+        };
+        let tl0 = match input.info.numbers.tl0() {
+            Some(index) => self.tl0.next(index.into(), TL0_MASK, newest),
+            None => self.tl0.highest,
+        };
+        let frame_number = match input.info.frame_number {
+            Some(number) => self.frame_number.next(number, FRAME_NUMBER_MASK, newest),
+            None => self.frame_number.highest,
+        };
+        let [_, tl0] = tl0.to_be_bytes();
+        Some(Rewrite { sequence, timestamp, picture_id, tl0, frame_number })
+    }
+
+    /// Leaves out a packet of what flows: padding, or a temporal layer that the receiver does not get. Its number goes to the
+    /// next packet, so that no hole appears.
+    ///
+    /// That cannot be done for a packet which comes late, when later ones have their numbers. Then the number of the hole
+    /// that stays is returned; a receiver that asks for it may be sent padding under it.
+    pub fn skip(&mut self, index: u64) -> Option<SequenceNumber> {
+        if self.timeline.has_begun() { self.numbering.skip(index) } else { None }
+    }
+}
+
+/// A number that the payload gives its frame, continued over runs. It wraps at `mask`.
+#[derive(Clone, Copy, Debug)]
+struct Counter {
+    /// The highest of this run as it came in; none in a run without such numbers so far.
+    incoming: Option<u16>,
+    /// The highest as it was sent, of all runs.
+    highest: u16,
+    mask: u16,
+}
+
+impl Counter {
+    const fn new(mask: u16) -> Self {
+        Self { incoming: None, highest: 0, mask }
+    }
+
+    const fn end_run(&mut self) {
+        self.incoming = None;
+    }
+
+    /// Continues with `value`, which wraps at `mask`; `newest` tells that no later packet of the run has been seen, which
+    /// settles what so few bits as 7 leave open after a long loss.
+    fn next(&mut self, value: u16, mask: u16, newest: bool) -> u16 {
+        let Some(incoming) = self.incoming else {
+            self.incoming = Some(value);
+            self.highest = self.highest.wrapping_add(1) & self.mask;
+            return self.highest;
+        };
+        let ahead = value.wrapping_sub(incoming) & mask;
+        if newest || ahead <= mask / 2 {
+            self.incoming = Some(value);
+            self.highest = self.highest.wrapping_add(ahead) & self.mask;
+            self.highest
+        } else {
+            let behind = incoming.wrapping_sub(value) & mask;
+            self.highest.wrapping_sub(behind) & self.mask
+        }
+    }
+}
+
+/// How the beginning of a payload changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Prefix {
+    /// Bytes written, which come first.
+    pub written: usize,
+    /// Bytes at the beginning of the payload that they stand for; the rest follows as it is.
+    pub consumed: usize,
+}
+
+impl Prefix {
+    /// The payload stays as it is.
+    pub const UNCHANGED: Self = Self { written: 0, consumed: 0 };
+
+    /// The most bytes that [`write_prefix`] writes: VP8's X byte, extension byte, picture id of two and TL0PICIDX; VP9's first
+    /// byte, picture id of two, layer indices and TL0PICIDX.
+    pub const MAX: usize = 5;
+
+    /// Writes `parts` one after the other, in place of `consumed` bytes.
+    pub(crate) fn write(out: &mut [u8], consumed: usize, parts: &[&[u8]]) -> Self {
+        let mut written = 0;
+        for part in parts {
+            let Some(place) = out.get_mut(written..written + part.len()) else {
+                debug_assert!(false, "a prefix needs Prefix::MAX bytes");
+                return Self::UNCHANGED;
+            };
+            place.copy_from_slice(part);
+            written += part.len();
+        }
+        Self { written, consumed }
+    }
+}
+
+/// Writes the beginning of `payload` with the numbers of `rewrite` to `out`, which takes [`Prefix::MAX`] bytes.
+///
+/// Only VP8 and VP9 have numbers in their payload; all others stay as they are, as does a payload that is no such descriptor. A
+/// picture id of 7 bits becomes one of 15, so that a receiver sees one width whatever the publisher chose: the payload grows by a
+/// byte.
+#[must_use]
+pub fn write_prefix(codec: Codec, payload: &[u8], rewrite: &Rewrite, out: &mut [u8]) -> Prefix {
+    match codec {
+        Codec::Vp8 => vp8::Descriptor::parse(payload)
+            .map_or(Prefix::UNCHANGED, |descriptor| descriptor.write(payload, rewrite, out)),
+        Codec::Vp9 => vp9::Descriptor::parse(payload)
+            .map_or(Prefix::UNCHANGED, |descriptor| descriptor.write(payload, rewrite, out)),
+        Codec::Opus | Codec::Red | Codec::H264 | Codec::Av1 => Prefix::UNCHANGED,
+    }
+}
+
+#[cfg(test)]
+#[path = "rewriter_tests.rs"]
+mod tests;

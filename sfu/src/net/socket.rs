@@ -84,15 +84,14 @@ impl Socket {
                         break;
                     }
                 }
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => break,
-                    io::ErrorKind::Interrupted => errors += 1,
-                    other => {
-                        tracing::debug!(socket = %self.address, error = %other, "receiving");
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    errors += 1;
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        tracing::debug!(socket = %self.address, %error, "receiving");
                         counters.receive_errors.count();
-                        errors += 1;
                     }
-                },
+                }
             }
         }
         used

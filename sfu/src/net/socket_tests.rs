@@ -55,7 +55,7 @@ fn many_datagrams_of_all_sizes_arrive_in_order() {
         let clock = Clock::new();
         let mut counters = Counters::default();
         let mut batch = SendBatch::new();
-        let payload = |index: usize| vec![index as u8; index * 53 % (DATAGRAM_MAX + 1)];
+        let payload = |index: usize| vec![index.to_le_bytes()[0]; index * 53 % (DATAGRAM_MAX + 1)];
         // In rounds that fit the smallest receive buffer Linux has by default (212,992 bytes, with overhead).
         for round in 0..12 {
             let indices = round * 60..(round + 1) * 60;
@@ -82,8 +82,9 @@ fn a_full_batch_leaves_the_rest_for_the_next() {
     let (sender, receiver) = (bind(V4, 0), bind(V4, 0));
     let mut counters = Counters::default();
     let mut batch = SendBatch::new();
-    for index in 0..RECV_MAX + 10 {
-        write(&mut batch, 0, receiver.address(), &[index as u8]);
+    let count = u8::try_from(RECV_MAX + 10).unwrap();
+    for index in 0..count {
+        write(&mut batch, 0, receiver.address(), &[index]);
     }
     assert_eq!(sender.send(&batch, 0, &mut counters), Sent::All);
     let clock = Clock::new();
@@ -92,7 +93,7 @@ fn a_full_batch_leaves_the_rest_for_the_next() {
     assert_eq!(receiver.receive(&clock, &mut received, &mut counters), 0, "no room");
     received.clear();
     assert_eq!(receiver.receive(&clock, &mut received, &mut counters), 10);
-    assert_eq!(received.datagrams().next().unwrap().data, [RECV_MAX as u8]);
+    assert_eq!(received.datagrams().next().unwrap().data, [count - 10]);
     received.clear();
     assert_eq!(receiver.receive(&clock, &mut received, &mut counters), 0, "nothing left");
 }
@@ -186,6 +187,16 @@ fn a_refusing_port_costs_the_others_nothing() {
     assert_eq!(sender.send(&batch, 0, &mut counters), Sent::All);
     let got = receive(&receiver, &Clock::new(), 20, &mut counters);
     assert!(got.iter().map(|got| got.data[0]).eq(0..20));
+
+    // The error of a batch's last datagram meets the next batch's first.
+    for index in 0..5_u8 {
+        for (remote, data) in [(nobody, &b"refused"[..]), (receiver.address(), &[index])] {
+            batch.clear();
+            write(&mut batch, 0, remote, data);
+            assert_eq!(sender.send(&batch, 0, &mut counters), Sent::All);
+        }
+        assert_eq!(receive(&receiver, &Clock::new(), 1, &mut counters)[0].data, [index]);
+    }
     assert!(DropReason::ALL.iter().all(|&reason| counters.dropped.of(reason) == 0));
 
     // And receiving: the pending error comes first, what has arrived after it.

@@ -29,6 +29,7 @@ fn leave() -> Command {
 }
 
 /// A sink with room for `room` events.
+#[expect(clippy::type_complexity, reason = "the parameter of `start` beside the other end")]
 fn sink(room: usize) -> (Box<dyn FnMut(Event) -> Result<(), Event> + Send>, Receiver<Event>) {
     let (sender, receiver) = sync_channel::<Event>(room);
     let sink = move |event| {

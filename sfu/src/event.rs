@@ -34,6 +34,8 @@ pub enum Event {
     Publishing(ParticipantId, PublicationId),
     /// Counters and gauges, once a second.
     Metrics(Box<Snapshot>),
+    /// The media thread ended without being asked to: its participants are gone. Its last event; no shard tells it.
+    Stopped(StopReason),
 }
 
 /// A publication in a slot.
@@ -73,4 +75,15 @@ pub enum LostReason {
     /// The client closed DTLS.
     #[error("the client closed the connection")]
     Closed,
+}
+
+/// Why a media thread ended without being asked to: either way a mistake of ours.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum StopReason {
+    /// It panicked; what and where is on standard error.
+    #[error("the media thread panicked")]
+    Panicked,
+    /// It could no longer wait for its sockets.
+    #[error("the media thread could not wait for its sockets")]
+    WaitFailed,
 }

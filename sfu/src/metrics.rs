@@ -1,5 +1,414 @@
-//! Counters and gauges of a shard.
+//! Counters and gauges of a shard: one table says everything about each of them.
+//!
+//! The shard and its thread count in [`Counters`]. Once a second the shard hands over a [`Snapshot`], to which the
+//! thread adds what it counted itself; signaling sums the snapshots of all shards and prints
+//! [`Snapshot::samples`], knowing none of them by name.
+//!
+//! Names follow Prometheus: `confab_`, base units, `_total` on whatever only rises. Left out on purpose: histograms
+//! (a shard never asks for the time, so it cannot measure how long it takes), and labels that name a person or a
+//! channel (their number has no bound).
 
-/// A copy of all counters and gauges.
+use std::ops::AddAssign;
+
+use crate::drop::DropReason;
+use crate::media::MediaKind;
+
+/// What a label can say: a closed list, so that an array holds one count for each.
+pub trait Label: Copy + 'static {
+    /// The label's name.
+    const KEY: &'static str;
+    /// All it can say.
+    const ALL: &'static [Self];
+    /// The label's value.
+    fn name(self) -> &'static str;
+    /// Its place in [`Self::ALL`].
+    fn index(self) -> usize;
+}
+
+/// One number for each value of a label.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Series<L, const N: usize> {
+    values: [u64; N],
+    label: std::marker::PhantomData<L>,
+}
+
+impl<L: Label, const N: usize> Series<L, N> {
+    /// Counts one more of `label`.
+    pub fn count(&mut self, label: L) {
+        self.add(label, 1);
+    }
+
+    /// Counts `amount` more of `label`.
+    pub fn add(&mut self, label: L, amount: u64) {
+        const { assert!(N == L::ALL.len(), "one number for each value of the label") };
+        if let Some(value) = self.values.get_mut(label.index()) {
+            *value = value.wrapping_add(amount);
+        }
+    }
+
+    /// The number of `label`.
+    #[must_use]
+    pub fn of(&self, label: L) -> u64 {
+        self.values.get(label.index()).copied().unwrap_or(0)
+    }
+}
+
+impl<L, const N: usize> Default for Series<L, N> {
+    fn default() -> Self {
+        Self { values: [0; N], label: std::marker::PhantomData }
+    }
+}
+
+/// One number, without labels.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Total(u64);
+
+impl Total {
+    /// Counts one more.
+    pub const fn count(&mut self) {
+        self.add(1);
+    }
+
+    /// Counts `amount` more.
+    pub const fn add(&mut self, amount: u64) {
+        self.0 = self.0.wrapping_add(amount);
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}
+
+/// How many there are at present.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Gauge(u64);
+
+impl Gauge {
+    /// There are `count` at present.
+    pub fn set(&mut self, count: usize) {
+        self.0 = u64::try_from(count).unwrap_or(u64::MAX);
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}
+
+/// Which way something went, seen from the server.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Direction {
+    /// From a client.
+    Received,
+    /// To a client.
+    Sent,
+}
+
+/// How a DTLS handshake ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Handshake {
+    /// Keys were agreed, with the certificate the offer promised.
+    Completed,
+    /// It ended without keys.
+    Failed,
+    /// The certificate was not the one the offer promised.
+    FingerprintMismatch,
+}
+
+/// What a full send path was full of.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Blocked {
+    /// The socket's send buffer (EAGAIN).
+    Socket,
+    /// A queue behind it (ENOBUFS).
+    Device,
+}
+
+/// Gives an enum its label key and its values.
+macro_rules! label {
+    ($label:ident, $key:literal, $($variant:ident = $name:literal),+) => {
+        impl Label for $label {
+            const KEY: &'static str = $key;
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+label!(MediaKind, "kind", Audio = "audio", Video = "video");
+label!(Direction, "direction", Received = "received", Sent = "sent");
+label!(
+    Handshake,
+    "outcome",
+    Completed = "completed",
+    Failed = "failed",
+    FingerprintMismatch = "fingerprint_mismatch"
+);
+label!(Blocked, "queue", Socket = "socket", Device = "device");
+
+/// Whether a metric only rises.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricKind {
+    /// It only rises, until the process ends.
+    Counter,
+    /// It rises and falls.
+    Gauge,
+}
+
+impl MetricKind {
+    /// The word of Prometheus' `# TYPE` line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
+/// One number with all that is to be said about it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sample {
+    /// The metric, `confab_…`. Samples of one metric follow one another.
+    pub name: &'static str,
+    /// What it counts, a sentence.
+    pub help: &'static str,
+    /// Whether it only rises.
+    pub kind: MetricKind,
+    /// The label with its value, where the metric has one.
+    pub label: Option<(&'static str, &'static str)>,
+    /// The number.
+    pub value: u64,
+}
+
+/// What a field of the table can do: be summed, and say its samples.
+trait Family {
+    const KIND: MetricKind;
+    fn absorb(&mut self, other: &Self);
+    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)>;
+}
+
+impl<L: Label, const N: usize> Family for Series<L, N> {
+    const KIND: MetricKind = MetricKind::Counter;
+
+    fn absorb(&mut self, other: &Self) {
+        for (mine, theirs) in self.values.iter_mut().zip(&other.values) {
+            *mine = mine.wrapping_add(*theirs);
+        }
+    }
+
+    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)> {
+        L::ALL.iter().zip(&self.values).map(|(label, &value)| (Some((L::KEY, label.name())), value))
+    }
+}
+
+impl Family for Total {
+    const KIND: MetricKind = MetricKind::Counter;
+
+    fn absorb(&mut self, other: &Self) {
+        self.add(other.0);
+    }
+
+    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)> {
+        std::iter::once((None, self.0))
+    }
+}
+
+impl Family for Gauge {
+    const KIND: MetricKind = MetricKind::Gauge;
+
+    fn absorb(&mut self, other: &Self) {
+        self.0 = self.0.saturating_add(other.0);
+    }
+
+    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)> {
+        std::iter::once((None, self.0))
+    }
+}
+
+fn samples_of<F: Family>(
+    family: &F,
+    name: &'static str,
+    help: &'static str,
+) -> impl Iterator<Item = Sample> {
+    let kind = F::KIND;
+    family.values().map(move |(label, value)| Sample { name, help, kind, label, value })
+}
+
+/// Writes the counters, their sum and their samples from one table.
+macro_rules! table {
+    ($($field:ident: $family:ty, $name:literal, $help:literal;)+) => {
+        /// The living counters of one shard or of its thread; whoever counts owns them.
+        #[derive(Clone, Debug, Default, Eq, PartialEq)]
+        pub struct Counters {
+            $(#[doc = $help] pub $field: $family,)+
+        }
+
+        impl Counters {
+            fn absorb(&mut self, other: &Self) {
+                $(self.$field.absorb(&other.$field);)+
+            }
+
+            fn samples(&self) -> impl Iterator<Item = Sample> {
+                std::iter::empty()$(.chain(samples_of(&self.$field, $name, $help)))+
+            }
+        }
+    };
+}
+
+table! {
+    // Counted by the thread: a simulation has none of these.
+    turns: Total, "confab_turns_total", "Rounds of the media thread's loop.";
+    commands: Total, "confab_commands_total", "Commands taken from signaling.";
+    datagrams: Series<Direction, 2>, "confab_datagrams_total", "Datagrams through the media sockets.";
+    bytes: Series<Direction, 2>, "confab_datagram_bytes_total", "Bytes of these datagrams, without UDP and IP headers.";
+    sends_blocked: Series<Blocked, 2>, "confab_sends_blocked_total", "Times a full queue of the system made datagrams wait.";
+    receive_errors: Total, "confab_receive_errors_total", "Errors of a socket while receiving; none of them costs a datagram.";
+    events_held: Total, "confab_events_held_total", "Times signaling had no room for an event, which then waited.";
+
+    // Counted by the shard.
+    participants: Gauge, "confab_participants", "Participants.";
+    channels: Gauge, "confab_channels", "Voice channels with at least one participant.";
+    publications: Gauge, "confab_publications", "Uploaded tracks.";
+    subscriptions: Gauge, "confab_subscriptions", "Slots that carry a publication.";
+    handshakes: Series<Handshake, 3>, "confab_handshakes_total", "DTLS handshakes that ended.";
+    stun_answered: Total, "confab_stun_requests_answered_total", "STUN binding requests answered.";
+    packets_received: Series<MediaKind, 2>, "confab_rtp_packets_received_total", "RTP packets taken into a publication.";
+    packets_forwarded: Series<MediaKind, 2>, "confab_rtp_packets_forwarded_total", "RTP packets sent to a receiver for the first time.";
+    packets_resent: Series<MediaKind, 2>, "confab_rtp_packets_resent_total", "RTP packets sent again, because a receiver lost them.";
+    packets_recovered: Series<MediaKind, 2>, "confab_rtp_packets_recovered_total", "RTP packets that a publisher sent again and that were still wanted.";
+    packets_missing: Series<MediaKind, 2>, "confab_rtp_packets_missing_total", "RTP packets of a publisher that never arrived.";
+    rtcp_packets: Series<Direction, 2>, "confab_rtcp_packets_total", "RTCP compounds.";
+    nacked_packets: Series<Direction, 2>, "confab_nacked_packets_total", "Packets asked for again by NACK.";
+    keyframe_requests: Series<Direction, 2>, "confab_keyframe_requests_total", "Keyframes asked for by PLI or FIR.";
+    switches: Series<MediaKind, 2>, "confab_switches_total", "Times a slot went on with another layer or publication.";
+
+    // Counted by whoever drops.
+    dropped: Series<DropReason, { DropReason::COUNT }>, "confab_dropped_total", "Datagrams and packets dropped, by reason.";
+}
+
+/// A copy of all counters and gauges at one moment. Snapshots add up.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Snapshot {}
+pub struct Snapshot {
+    counters: Counters,
+}
+
+impl Snapshot {
+    /// A copy of `counters`.
+    #[must_use]
+    pub fn of(counters: &Counters) -> Self {
+        Self { counters: counters.clone() }
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Every number, in the order of the table; those of one metric follow one another.
+    pub fn samples(&self) -> impl Iterator<Item = Sample> {
+        self.counters.samples()
+    }
+}
+
+impl AddAssign<&Counters> for Snapshot {
+    fn add_assign(&mut self, counters: &Counters) {
+        self.counters.absorb(counters);
+    }
+}
+
+impl AddAssign<&Self> for Snapshot {
+    fn add_assign(&mut self, other: &Self) {
+        self.counters.absorb(&other.counters);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn value(snapshot: &Snapshot, name: &str, label: Option<&str>) -> u64 {
+        let wanted =
+            |sample: &Sample| sample.name == name && sample.label.map(|(_, value)| value) == label;
+        let mut found = snapshot.samples().filter(wanted);
+        let sample = found.next().expect("a sample");
+        assert_eq!(found.next(), None, "one sample for each label");
+        sample.value
+    }
+
+    #[test]
+    fn what_is_counted_shows_under_its_name_and_label() {
+        let mut counters = Counters::default();
+        counters.packets_forwarded.add(MediaKind::Video, 3);
+        counters.dropped.count(DropReason::Muted);
+        counters.participants.set(2);
+        counters.turns.count();
+        let snapshot = Snapshot::of(&counters);
+        assert_eq!(value(&snapshot, "confab_rtp_packets_forwarded_total", Some("video")), 3);
+        assert_eq!(value(&snapshot, "confab_rtp_packets_forwarded_total", Some("audio")), 0);
+        assert_eq!(value(&snapshot, "confab_dropped_total", Some("muted")), 1);
+        assert_eq!(value(&snapshot, "confab_participants", None), 2);
+        assert_eq!(value(&snapshot, "confab_turns_total", None), 1);
+        assert_eq!(snapshot.samples().map(|sample| sample.value).sum::<u64>(), 7);
+    }
+
+    #[test]
+    fn snapshots_of_two_shards_add_up() {
+        let (mut one, mut other) = (Counters::default(), Counters::default());
+        one.datagrams.add(Direction::Sent, 1);
+        one.participants.set(1);
+        other.datagrams.add(Direction::Sent, 10);
+        other.dropped.add(DropReason::TooOld, 100);
+        other.participants.set(2);
+        let mut sum = Snapshot::of(&one);
+        sum += &Snapshot::of(&other);
+        assert_eq!(value(&sum, "confab_datagrams_total", Some("sent")), 11);
+        assert_eq!(value(&sum, "confab_dropped_total", Some("too_old")), 100);
+        assert_eq!(value(&sum, "confab_participants", None), 3);
+    }
+
+    /// Prometheus, "Metric and label naming": a prefix of the application, base units, `_total` on counters.
+    #[test]
+    fn names_are_as_prometheus_asks() {
+        let snapshot = Snapshot::default();
+        let mut seen = BTreeSet::new();
+        let mut last = "";
+        for sample in snapshot.samples() {
+            let name = sample.name;
+            assert!(name.starts_with("confab_"), "{name}");
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+            assert_eq!(name.ends_with("_total"), sample.kind == MetricKind::Counter, "{name}");
+            assert!(sample.help.ends_with('.'), "{name}");
+            assert!(
+                sample.label.is_none_or(|(key, value)| !key.is_empty() && !value.is_empty()),
+                "{name}"
+            );
+            assert!(name == last || seen.insert(name), "{name} is not in one piece");
+            last = name;
+        }
+    }
+
+    #[test]
+    fn counting_allocates_nothing() {
+        let mut counters = Counters::default();
+        let info = allocation_counter::measure(|| {
+            for &reason in DropReason::ALL {
+                counters.dropped.count(reason);
+            }
+        });
+        assert_eq!(info.count_total, 0);
+        assert!(DropReason::ALL.iter().all(|&reason| counters.dropped.of(reason) == 1));
+    }
+}

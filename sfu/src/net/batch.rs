@@ -41,7 +41,8 @@ pub struct Datagram<'a> {
 #[derive(Debug)]
 pub struct RecvBatch {
     buffers: Vec<[u8; DATAGRAM_MAX]>,
-    arrived: Vec<Arrived>,
+    /// What arrived in the first of the buffers, one by one; `None` where a buffer holds nothing to be handed on.
+    arrived: Vec<Option<Arrived>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,14 +66,29 @@ impl RecvBatch {
         let Some(buffer) = self.buffers.get_mut(self.arrived.len()) else { return false };
         let Some(place) = buffer.get_mut(..data.len()) else { return false };
         place.copy_from_slice(data);
-        self.arrived.push(Arrived { path, arrival, ecn, length: data.len() });
+        self.arrived.push(Some(Arrived { path, arrival, ecn, length: data.len() }));
         true
+    }
+
+    /// The buffers that a socket may receive into, in the order in which [`Self::fill`] takes them.
+    pub(super) fn free(&mut self) -> &mut [[u8; DATAGRAM_MAX]] {
+        self.buffers.get_mut(self.arrived.len()..).unwrap_or_default()
+    }
+
+    /// Takes the first free buffer as a datagram of `length` bytes.
+    pub(super) fn fill(&mut self, path: Path, arrival: Instant, ecn: Ecn, length: usize) {
+        self.arrived.push(Some(Arrived { path, arrival, ecn, length }));
+    }
+
+    /// Passes over the first free buffer: what is in it will not be handed on.
+    pub(super) fn skip(&mut self) {
+        self.arrived.push(None);
     }
 
     /// The datagrams in the order of their arrival.
     pub fn datagrams(&mut self) -> impl Iterator<Item = Datagram<'_>> {
         self.arrived.iter().zip(&mut self.buffers).filter_map(|(arrived, buffer)| {
-            let Arrived { path, arrival, ecn, length } = *arrived;
+            let Arrived { path, arrival, ecn, length } = (*arrived)?;
             Some(Datagram { path, arrival, ecn, data: buffer.get_mut(..length)? })
         })
     }
@@ -94,7 +110,14 @@ impl Default for RecvBatch {
 pub struct SendBatch {
     arena: Box<[u8]>,
     used: usize,
-    datagrams: Vec<(Path, usize)>,
+    datagrams: Vec<Written>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    path: Path,
+    start: usize,
+    length: usize,
 }
 
 impl SendBatch {
@@ -120,8 +143,8 @@ impl SendBatch {
         };
         if let Some(length) = write(room) {
             let length = length.min(DATAGRAM_MAX);
+            self.datagrams.push(Written { path, start: self.used, length });
             self.used += length;
-            self.datagrams.push((path, length));
         }
         true
     }
@@ -134,12 +157,30 @@ impl SendBatch {
 
     /// The datagrams in the order in which they were written.
     pub fn datagrams(&self) -> impl Iterator<Item = (Path, &[u8])> {
-        let mut rest: &[u8] = &self.arena;
-        self.datagrams.iter().filter_map(move |&(path, length)| {
-            let (data, after) = rest.split_at_checked(length)?;
-            rest = after;
-            Some((path, data))
+        self.datagrams_from(0).map(|(_, path, data)| (path, data))
+    }
+
+    /// The datagrams from place `first` on, each with its place: a socket that was full goes on where it stopped.
+    pub(super) fn datagrams_from(
+        &self,
+        first: usize,
+    ) -> impl Iterator<Item = (usize, Path, &[u8])> {
+        self.datagrams.iter().enumerate().skip(first).filter_map(|(place, written)| {
+            let &Written { path, start, length } = written;
+            Some((place, path, self.arena.get(start..start + length)?))
         })
+    }
+
+    /// How many datagrams it holds.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.datagrams.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.datagrams.is_empty()
     }
 
     /// Empties the batch.
@@ -176,3 +217,60 @@ pub const SEND_MAX: usize = 1024;
 
 /// Bytes of the send arena: most packets are 1,200 bytes, so this holds some 850 of them.
 const SEND_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::clock::Clock;
+
+    fn path(port: u16) -> Path {
+        Path { local: 0, remote: SocketAddr::from(([127, 0, 0, 1], port)) }
+    }
+
+    #[test]
+    fn a_skipped_buffer_is_not_handed_on_and_its_neighbours_keep_their_bytes() {
+        let mut batch = RecvBatch::new();
+        let now = Clock::new().now();
+        assert!(batch.push(path(1), now, Ecn::NotCapable, b"one"));
+        batch.skip();
+        batch.free()[0][..5].copy_from_slice(b"three");
+        batch.fill(path(3), now, Ecn::Capable, 5);
+        let seen: Vec<_> = batch
+            .datagrams()
+            .map(|datagram| (datagram.path.remote.port(), datagram.data.to_vec()))
+            .collect();
+        assert_eq!(seen, [(1, b"one".to_vec()), (3, b"three".to_vec())]);
+        assert_eq!(batch.free().len(), RECV_MAX - 3);
+    }
+
+    #[test]
+    fn a_full_receive_batch_takes_nothing_more_and_a_cleared_one_does() {
+        let mut batch = RecvBatch::new();
+        let now = Clock::new().now();
+        for _ in 0..RECV_MAX {
+            assert!(batch.push(path(1), now, Ecn::NotCapable, b"x"));
+        }
+        assert!(!batch.push(path(1), now, Ecn::NotCapable, b"x"));
+        assert!(batch.free().is_empty());
+        batch.clear();
+        assert!(!batch.push(path(1), now, Ecn::NotCapable, &[0; DATAGRAM_MAX + 1]));
+        assert!(batch.push(path(1), now, Ecn::NotCapable, &[0; DATAGRAM_MAX]));
+    }
+
+    #[test]
+    fn a_send_batch_can_be_read_from_any_place() {
+        let mut batch = SendBatch::new();
+        for (port, data) in [(1, "a"), (2, "bb"), (3, "ccc")] {
+            assert!(batch.write(path(port), |room| {
+                room[..data.len()].copy_from_slice(data.as_bytes());
+                Some(data.len())
+            }));
+        }
+        assert!(batch.write(path(4), |_| None));
+        let rest: Vec<_> = batch.datagrams_from(1).collect();
+        assert_eq!(rest, [(1, path(2), &b"bb"[..]), (2, path(3), b"ccc")]);
+        assert_eq!(batch.datagrams().count(), 3);
+        batch.clear();
+        assert_eq!(batch.datagrams().count(), 0);
+    }
+}

@@ -1,6 +1,22 @@
-//! Sockets, threads and the clock: the only part that does syscalls, and the only one with `unsafe`.
+//! Sockets, threads and the clock: the only part that does syscalls, and the only one with `unsafe` (in `syscall`).
+//!
+//! ```text
+//! signaling ─ commands, a bounded ring ─► MediaThread ─ events ─► sink
+//!                                             │
+//!   one turn:  Poll.wait ─► Socket.receive ─► Shard ─► Outbox.flush ─► Poll.wait …
+//! ```
+//!
+//! - A thread that has nothing to do sleeps: it wakes for a datagram, a command, a deadline of its shard, room in a
+//!   full socket, or an event that was refused, and for nothing else.
+//! - Nothing grows: batches, the ring of commands and the one event held back are all there is between the parts.
 
 pub mod batch;
 pub mod clock;
+mod outbox;
+mod poll;
 pub mod socket;
-pub mod turn;
+mod syscall;
+pub mod thread;
+mod turn;
+
+pub use thread::{CommandQueueFull, MediaConfig, MediaError, MediaThread};

@@ -1,0 +1,254 @@
+//! A media thread: starting it, telling it, stopping it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use rtrb::{Consumer, Producer, RingBuffer};
+use thiserror::Error;
+
+use super::clock::Clock;
+use super::outbox::Outbox;
+use super::poll::{Bell, Poll};
+use super::socket::Socket;
+use super::turn::{COMMANDS_MAX, EVENT_RETRY, Next, Turns};
+use crate::command::{Command, CommandId};
+use crate::drop::Fault;
+use crate::event::{Event, StopReason};
+use crate::shard::Shard;
+
+/// What a media thread needs to start.
+#[derive(Clone, Debug)]
+pub struct MediaConfig {
+    /// The thread's name, as `top` and a panic show it; Linux shows 15 bytes of it.
+    pub name: String,
+    /// UDP addresses to receive on, at most 256. Their places here are the [`Path::local`](super::batch::Path::local)
+    /// of what arrives there.
+    pub bind: Vec<SocketAddr>,
+}
+
+/// A running media thread with its shard. Dropping it stops the thread as [`Self::stop`] does.
+#[derive(Debug)]
+pub struct MediaThread {
+    /// `None` once the thread is told to stop, which is what its absence tells it.
+    commands: Option<Producer<(CommandId, Command)>>,
+    bell: Arc<Bell>,
+    addresses: Vec<SocketAddr>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl MediaThread {
+    /// Binds the sockets, then starts a thread that calls `make` with the time, and the same time in NTP format, for
+    /// its shard (which never leaves it), and tells `sink` every event.
+    ///
+    /// `sink` must not block. An event it has no room for it gives back: that one is offered again within 10 ms, and
+    /// until it is taken the shard keeps the others. Should the thread end without being asked to, the last event is
+    /// [`Event::Stopped`]; the process goes on.
+    ///
+    /// # Errors
+    /// [`MediaError`]; nothing runs then, and nothing stays bound.
+    pub fn start(
+        config: MediaConfig,
+        make: impl FnOnce(Instant, u64) -> Shard + Send + 'static,
+        sink: Box<dyn FnMut(Event) -> Result<(), Event> + Send>,
+    ) -> Result<Self, MediaError> {
+        let sockets = bind(&config.bind)?;
+        let addresses = sockets.iter().map(Socket::address).collect();
+        let poll = Poll::new().map_err(MediaError::System)?;
+        let bell = Arc::new(Bell::new().map_err(MediaError::System)?);
+        poll.add(bell.as_fd(), BELL).map_err(MediaError::System)?;
+        let outbox = Outbox::new(sockets, &poll).map_err(MediaError::System)?;
+        let (producer, commands) = RingBuffer::new(COMMANDS_MAX);
+        let ends = Ends { poll, bell: Arc::clone(&bell), commands, sink };
+        let thread = std::thread::Builder::new()
+            .name(config.name)
+            .spawn(move || ends.run(outbox, make))
+            .map_err(MediaError::System)?;
+        Ok(Self { commands: Some(producer), bell, addresses, thread: Some(thread) })
+    }
+
+    /// Hands a command to the shard and wakes it. Cost: a ring's slot and a write of 8 bytes.
+    ///
+    /// # Errors
+    /// [`CommandQueueFull`] gives the command back: 256 are waiting (try again in a moment), or the thread has
+    /// ended, as [`Event::Stopped`] tells.
+    pub fn command(&mut self, id: CommandId, command: Command) -> Result<(), CommandQueueFull> {
+        let Some(commands) = self.commands.as_mut().filter(|commands| !commands.is_abandoned())
+        else {
+            return Err(CommandQueueFull { id, command: Box::new(command) });
+        };
+        let pushed = commands.push((id, command));
+        // Also when full: it may have been so since before the thread last slept.
+        self.bell.ring();
+        pushed.map_err(|rtrb::PushError::Full((id, command))| CommandQueueFull {
+            id,
+            command: Box::new(command),
+        })
+    }
+
+    /// What it is bound to, in the order of [`MediaConfig::bind`]; port 0 has become the port it was given.
+    #[must_use]
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Lets the thread carry out the commands it was given, send what the sockets take, and tell its events, as far as
+    /// there is room for them; returns when it has ended.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for MediaThread {
+    fn drop(&mut self) {
+        self.commands = None;
+        self.bell.ring();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("a media thread panicked while telling that it had ended");
+        }
+    }
+}
+
+fn bind(addresses: &[SocketAddr]) -> Result<Vec<Socket>, MediaError> {
+    if addresses.is_empty() {
+        return Err(MediaError::NoAddress);
+    }
+    let bound = addresses.iter().enumerate().map(|(place, &address)| {
+        let local = u8::try_from(place).map_err(|_| MediaError::TooManyAddresses)?;
+        Socket::bind(address, local).map_err(|error| MediaError::bind(address, error))
+    });
+    bound.collect()
+}
+
+/// The thread's ends of what it shares with the rest of the process: they outlive its shard.
+struct Ends {
+    poll: Poll,
+    bell: Arc<Bell>,
+    commands: Consumer<(CommandId, Command)>,
+    sink: Box<dyn FnMut(Event) -> Result<(), Event> + Send>,
+}
+
+impl Ends {
+    fn run(mut self, outbox: Outbox, make: impl FnOnce(Instant, u64) -> Shard) {
+        // Unwind safety: what the panic may have left half done (shard, sockets, batches) is dropped with it; of what
+        // stays, the poll and the bell are the kernel's, and a sink that panicked itself is asked once more at most.
+        let ended = catch_unwind(AssertUnwindSafe(|| self.turns(outbox, make)));
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a media thread cannot wait for its sockets and ends");
+                self.report(StopReason::WaitFailed);
+            }
+            Err(_panic) => {
+                tracing::error!("a media thread panicked and ends");
+                self.report(StopReason::Panicked);
+            }
+        }
+    }
+
+    fn turns(
+        &mut self,
+        outbox: Outbox,
+        make: impl FnOnce(Instant, u64) -> Shard,
+    ) -> io::Result<()> {
+        let clock = Clock::new();
+        let start = clock.now();
+        let shard = make(start, clock.ntp(start));
+        let wait = (&mut self.poll, &*self.bell);
+        let mut turns = Turns::new(clock, wait, &mut self.commands, outbox, shard, &mut *self.sink);
+        while turns.turn()? == Next::Another {}
+        Ok(())
+    }
+
+    /// Tells the last event, as often as it takes, until there is room for it or nobody is left to hear it.
+    fn report(&mut self, reason: StopReason) {
+        let mut event = Event::Stopped(reason);
+        while let Err(refused) = (self.sink)(event) {
+            event = refused;
+            let waited = self.poll.wait(Some(EVENT_RETRY));
+            self.bell.silence();
+            if waited.is_err() || self.commands.is_abandoned() {
+                return;
+            }
+        }
+    }
+}
+
+/// Why a media thread did not start.
+#[derive(Debug, Error)]
+pub enum MediaError {
+    /// No address was given: the operator's fault.
+    #[error("no address to receive media on")]
+    NoAddress,
+    /// More addresses than a path can name (256): the operator's fault.
+    #[error("more than 256 addresses to receive media on")]
+    TooManyAddresses,
+    /// Another program, or another Confab, has the port: the operator's to choose.
+    #[error("UDP port {port} of {ip} is in use by another program", port = .0.port(), ip = .0.ip())]
+    PortBusy(SocketAddr),
+    /// This machine does not have the address.
+    #[error("this machine does not have the address {ip}", ip = .0.ip())]
+    NotOurAddress(SocketAddr),
+    /// The port needs more rights than the process has.
+    #[error("no permission to bind UDP port {port} of {ip}", port = .0.port(), ip = .0.ip())]
+    Forbidden(SocketAddr),
+    /// The socket could not be made for another reason, for instance IPv6 switched off.
+    #[error("cannot bind UDP {address}: {source}")]
+    Bind {
+        /// Which one.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system gives no thread, or no descriptor for it.
+    #[error("cannot start a media thread: {0}")]
+    System(#[source] io::Error),
+}
+
+impl MediaError {
+    /// Whose fault it is: all of these are mended by the operator.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::NoAddress
+            | Self::TooManyAddresses
+            | Self::PortBusy(_)
+            | Self::NotOurAddress(_)
+            | Self::Forbidden(_)
+            | Self::Bind { .. }
+            | Self::System(_) => Fault::Operator,
+        }
+    }
+
+    fn bind(address: SocketAddr, source: io::Error) -> Self {
+        match source.raw_os_error() {
+            Some(libc::EADDRINUSE) => Self::PortBusy(address),
+            Some(libc::EADDRNOTAVAIL) => Self::NotOurAddress(address),
+            Some(libc::EACCES | libc::EPERM) => Self::Forbidden(address),
+            Some(_) | None => Self::Bind { address, source },
+        }
+    }
+}
+
+/// A command that found no room, to be tried again.
+#[derive(Clone, Debug, Error)]
+#[error("the media thread has 256 commands waiting, or has ended")]
+pub struct CommandQueueFull {
+    /// Its id.
+    pub id: CommandId,
+    /// The command itself.
+    pub command: Box<Command>,
+}
+
+/// What the poll calls the bell: no socket's place.
+const BELL: u64 = u64::MAX;
+
+#[cfg(test)]
+#[path = "thread_tests.rs"]
+mod tests;

@@ -68,12 +68,7 @@ impl Random {
     /// Uniform from 0 up to, not including, `bound`; 0 for a bound of 0. The bias, below `bound` / 2⁶⁴, is no concern here.
     pub const fn below(&mut self, bound: u64) -> u64 {
         let product = self.next() as u128 * bound as u128;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the upper half of a product is below `bound`"
-        )]
-        let upper = (product >> 64) as u64;
-        upper
+        (product >> 64) as u64
     }
 
     /// Whether something this likely happens this time. What is impossible draws nothing.

@@ -1,1 +1,3 @@
-//! x
+//! What developers and operators run around Confab, and the parts that whole-system tests share with them.
+
+pub mod simnet;

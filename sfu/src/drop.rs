@@ -1,6 +1,8 @@
 //! Why the media plane dropped something: every early return of a packet's way is a value here, and that value is its counter.
 
 use crate::metrics::Label;
+use crate::packet::header::HeaderError;
+use crate::packet::stun::StunError;
 
 /// Whose doing something is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -120,6 +122,10 @@ reasons! {
     NotAmongTheLoudest = "not_among_the_loudest", Confab;
 
     // Which layer, to whom.
+    /// The receiver's transport is not connected yet.
+    ReceiverNotConnected = "receiver_not_connected", Confab;
+    /// The slot carries nothing, or something else than when the packet was queued for it.
+    SlotChanged = "slot_changed", Confab;
     /// The slot's receiver can decode none of the publication's formats.
     NoCommonCodec = "no_common_codec", Peer;
     /// The receiver gets none of this publication at present.
@@ -140,6 +146,8 @@ reasons! {
     ResentJustNow = "resent_just_now", Peer;
     /// The sent log no longer holds, or never held, a packet that was asked for again.
     ResendUnknown = "resend_unknown", Peer;
+    /// The receiver did not negotiate retransmissions for this slot (RFC 4588).
+    RtxNotNegotiated = "rtx_not_negotiated", Peer;
     /// Sealing failed: the key's last index, or a mistake of ours.
     SealFailed = "seal_failed", Confab;
     /// Too long for the way (EMSGSIZE).
@@ -162,6 +170,34 @@ impl Label for DropReason {
 
     fn index(self) -> usize {
         self as usize
+    }
+}
+
+impl From<simulcast::selector::DropReason> for DropReason {
+    fn from(reason: simulcast::selector::DropReason) -> Self {
+        match reason {
+            simulcast::selector::DropReason::Paused => Self::Paused,
+            simulcast::selector::DropReason::NotAKeyframe => Self::NotAKeyframe,
+            simulcast::selector::DropReason::OtherLayer => Self::OtherLayer,
+        }
+    }
+}
+
+impl From<HeaderError> for DropReason {
+    fn from(error: HeaderError) -> Self {
+        match error {
+            HeaderError::Truncated(_) | HeaderError::Version(_) | HeaderError::Padding(_) => Self::RtpMalformed,
+        }
+    }
+}
+
+impl From<StunError> for DropReason {
+    fn from(error: StunError) -> Self {
+        match error {
+            StunError::NotStun | StunError::Malformed(_) | StunError::NoFingerprint => Self::StunMalformed,
+            StunError::WrongFingerprint => Self::StunIntegrity,
+            StunError::Indication | StunError::Response | StunError::Method(_) => Self::StunNotARequest,
+        }
     }
 }
 

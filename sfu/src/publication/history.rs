@@ -3,25 +3,18 @@
 use std::time::Instant;
 
 use simulcast::RtpTimestamp;
+use simulcast::codec::PacketInfo;
 
 use crate::net::batch::DATAGRAM_MAX;
+use crate::packet::extension::CaptureTime;
 
 /// Names a packet of one [`History`]. Counts up and wraps after 2³² packets, long after the packet it named is gone.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct HistoryKey(pub u32);
 
-/// The absolute capture time extension as its publisher wrote it: 8 bytes, or 16 with the clock offset.
+/// What is known of a packet beside its bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct CaptureTime {
-    /// The extension; what is behind `length` has no meaning.
-    pub bytes: [u8; 16],
-    /// How many of `bytes` count: 8 or 16.
-    pub length: u8,
-}
-
-/// What is known of a packet beside its bytes. `I` is what the codec's parser found in the payload.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Meta<I: Copy> {
+pub struct Meta {
     /// Which simulcast encoding it belongs to, by its place in the offer.
     pub encoding: u8,
     /// Which of the publication's payload maps its payload type is.
@@ -43,14 +36,14 @@ pub struct Meta<I: Copy> {
     /// Its absolute capture time as on the wire.
     pub capture_time: Option<CaptureTime>,
     /// What its payload says about its frame.
-    pub info: I,
+    pub info: PacketInfo,
 }
 
 /// A packet as the history holds it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Recorded<'a, I: Copy> {
+pub struct Recorded<'a> {
     /// What is known of it.
-    pub meta: &'a Meta<I>,
+    pub meta: &'a Meta,
     /// The dependency descriptor extension as it came; empty where there was none.
     pub descriptor: &'a [u8],
     /// The RTP payload without padding.
@@ -61,27 +54,27 @@ pub struct Recorded<'a, I: Copy> {
 ///
 /// Both are allocated when the history is made; the kernel hands out the pages as they are first written.
 #[derive(Debug)]
-pub struct History<I: Copy> {
+pub struct History {
     arena: Box<[u8]>,
     /// Bytes written in all, with those skipped at the end of the arena: a packet never wraps around.
     written: u64,
     /// Grows to its capacity, a power of two; then the entry of `key` is at `key % capacity`.
-    entries: Vec<Entry<I>>,
+    entries: Vec<Entry>,
     /// `entries.capacity()` as asked for: a vector may allocate more.
     packets: usize,
     next: HistoryKey,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry<I: Copy> {
-    meta: Meta<I>,
+struct Entry {
+    meta: Meta,
     /// Where it begins, counted as `written`.
     start: u64,
     descriptor_length: u16,
     payload_length: u16,
 }
 
-impl<I: Copy> History<I> {
+impl History {
     /// An empty history of at least `bytes` bytes, and of `packets` packets rounded up to a power of two.
     ///
     /// An arena smaller than one datagram is made as large as one.
@@ -101,7 +94,7 @@ impl<I: Copy> History<I> {
     ///
     /// `None`, and nothing changes, where `descriptor` and `payload` together are longer than a datagram
     /// ([`DATAGRAM_MAX`]); none that came off the wire is.
-    pub fn push(&mut self, meta: Meta<I>, descriptor: &[u8], payload: &[u8]) -> Option<HistoryKey> {
+    pub fn push(&mut self, meta: Meta, descriptor: &[u8], payload: &[u8]) -> Option<HistoryKey> {
         let length = descriptor.len() + payload.len();
         if length > DATAGRAM_MAX {
             return None;
@@ -133,7 +126,7 @@ impl<I: Copy> History<I> {
 
     /// The packet named by `key`, unless it has been overwritten since.
     #[must_use]
-    pub fn get(&self, key: HistoryKey) -> Option<Recorded<'_, I>> {
+    pub fn get(&self, key: HistoryKey) -> Option<Recorded<'_>> {
         let age = self.next.0.wrapping_sub(key.0) as usize;
         if age == 0 || age > self.entries.len() {
             return None;
@@ -194,7 +187,7 @@ mod tests {
         clippy::disallowed_methods,
         reason = "any instant serves as the start of virtual time"
     )]
-    fn meta(sequence: u64) -> Meta<u8> {
+    fn meta(sequence: u64) -> Meta {
         Meta {
             encoding: 0,
             payload: 0,
@@ -206,7 +199,7 @@ mod tests {
             orientation: None,
             playout_delay: None,
             capture_time: None,
-            info: 7,
+            info: PacketInfo { starts_keyframe: true, ..PacketInfo::default() },
         }
     }
 
@@ -217,7 +210,7 @@ mod tests {
             (0..5).map(|n| history.push(meta(n), b"dd", b"payload").unwrap()).collect();
         assert_eq!(history.get(keys[0]), None);
         let second = history.get(keys[1]).unwrap();
-        assert_eq!((second.meta.sequence, second.meta.info), (1, 7));
+        assert_eq!((second.meta.sequence, second.meta.info.starts_keyframe), (1, true));
         assert_eq!((second.descriptor, second.payload), (&b"dd"[..], &b"payload"[..]));
     }
 

@@ -162,11 +162,11 @@ impl Publication {
         }
         let descriptor = packet.extensions.dependency_descriptor;
         let info = codec::inspect(map.format.codec(), packet.payload, packet.marker, descriptor)
-            .map_err(|_| DropReason::MalformedDescriptor)?;
+            .map_err(|_| DropReason::DescriptorMalformed)?;
         if info.starts_keyframe {
-            encoding.demand.keyframe_arrived(now);
+            encoding.demand.keyframe_arrived();
         }
-        if let Some((_, height)) = info.resolution {
+        if let Some((_, height)) = info.height {
             encoding.height = height;
         }
         let meta = Meta {
@@ -185,7 +185,7 @@ impl Publication {
         let key = self
             .history
             .push(meta, descriptor.unwrap_or_default(), packet.payload)
-            .ok_or(DropReason::Oversized)?;
+            .ok_or(DropReason::DatagramTooLong)?;
         Ok(Received::Packet { key, index, info })
     }
 

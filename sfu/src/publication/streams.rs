@@ -119,8 +119,8 @@ impl Streams {
         of: Option<Ssrc>,
         origin: Origin,
     ) -> Result<Incoming<'a>, DropReason> {
-        let (number, payload) = packet.payload.split_at_checked(2).ok_or(DropReason::Padding)?;
-        let number = <[u8; 2]>::try_from(number).map_err(|_| DropReason::Padding)?;
+        let (number, payload) = packet.payload.split_at_checked(2).ok_or(DropReason::PaddingOnly)?;
+        let number = <[u8; 2]>::try_from(number).map_err(|_| DropReason::PaddingOnly)?;
         let section = self.sections.iter().find(|section| section.publication == origin.publication);
         let section = section.ok_or(DropReason::UnknownStream)?;
         let map = section.payloads.iter().find(|map| map.rtx == Some(packet.payload_type));

@@ -12,6 +12,7 @@ use crate::channel::participant::{ALLOCATION_INTERVAL, Participant, ParticipantK
 use crate::command::Pictures;
 use crate::event::{Event, LostReason, Speaker};
 use crate::media::{MediaKind, SlotId, Source};
+use crate::metrics::Direction;
 use crate::packet::feedback;
 use crate::publication::Publication;
 
@@ -67,7 +68,7 @@ impl Shard {
                 stream.nacks(now, round_trip, &mut missing);
                 if !missing.is_empty() {
                     participant.transport.send_rtcp(feedback::nack(sender, stream.ssrc(), &missing));
-                    self.counters.nacks_sent(missing.len());
+                    self.counters.nacked_packets.add(Direction::Sent, missing.len() as u64);
                 }
             }
         }
@@ -87,7 +88,7 @@ impl Shard {
                     (false, false) => continue,
                 };
                 participant.transport.send_rtcp(request);
-                self.counters.keyframe_request_sent();
+                self.counters.keyframe_requests.count(Direction::Sent);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 use slotmap::SlotMap;
 
-use super::Shard;
+use super::{Shard, place};
 use crate::channel::participant::{Participant, ParticipantKey};
 use crate::drop::DropReason;
 use crate::metrics::Counters;
@@ -47,7 +47,7 @@ impl Shard {
     /// What was sent may have moved the pacer's deadline.
     fn rearm(&mut self, key: ParticipantKey) {
         if let Some(deadline) = self.deadline(key) {
-            self.wheel.arm(key, deadline);
+            self.wheel.arm(place(key), key, deadline);
         }
     }
 
@@ -82,39 +82,43 @@ impl Participant {
             }
             let Some(outgoing) = self.transport.pacer.pop(sending.now) else { return Fill::Empty };
             if let Err(reason) = self.send(path, &outgoing, sending) {
-                sending.counters.dropped(reason);
+                sending.counters.dropped.count(reason);
             }
         }
     }
 
     fn send(&mut self, path: Path, outgoing: &Outgoing, sending: &mut Sending<'_>) -> Result<(), DropReason> {
-        let publication = sending.publications.get(outgoing.publication).ok_or(DropReason::NotSubscribed)?;
-        let recorded = publication.history.get(outgoing.key).ok_or(DropReason::TooOld)?;
+        let publication = sending.publications.get(outgoing.publication).ok_or(DropReason::SlotChanged)?;
+        let recorded = publication.history.get(outgoing.key).ok_or(DropReason::HistoryOverrun)?;
         let place = usize::from(outgoing.slot.0);
-        let slot = self.slots.get_mut(place).ok_or(DropReason::NotSubscribed)?;
+        let slot = self.slots.get_mut(place).ok_or(DropReason::SlotChanged)?;
         let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
         let postmark = Postmark {
             publication: publication.spec.id,
-            transport_sequence: counted.then(|| self.transport.sent.next_sequence()),
+            transport_sequence: counted.then(|| self.transport.sent.next()),
             absolute_send_time: sending.absolute_send_time,
         };
-        let Some(sealer) = self.transport.sealer() else { return Err(DropReason::NoKeysYet) };
-        let mut outcome = Err(DropReason::Oversized);
+        let Some(sealer) = self.transport.sealer() else { return Err(DropReason::ReceiverNotConnected) };
+        let mut outcome = Err(DropReason::SealFailed);
         let _ = sending.out.write(path, |room| {
             outcome = slot.write(room, outgoing, &recorded, postmark, sealer);
             outcome.ok()
         });
         let length = outcome?;
-        sending.counters.packet_out(publication.spec.source.kind(), outgoing.resend, length);
-        self.transport.sent.push(sent::Entry {
+        let kind = publication.spec.source.kind();
+        let counter = if outgoing.resend {
+            &mut sending.counters.packets_resent
+        } else {
+            &mut sending.counters.packets_forwarded
+        };
+        counter.count(kind);
+        self.transport.sent.push(sending.now, sent::Entry {
             history: outgoing.key,
             publication: outgoing.publication,
             slot: outgoing.slot,
-            sequence: outgoing.rewrite.sequence,
-            timestamp: outgoing.rewrite.timestamp,
-            picture_id: outgoing.rewrite.picture_id,
-            tl0: outgoing.rewrite.tl0,
+            rewrite: outgoing.rewrite,
             size: u16::try_from(length).unwrap_or(u16::MAX),
+            kind: if outgoing.resend { sent::Kind::Resend } else { sent::Kind::Media },
         });
         Ok(())
     }

@@ -7,20 +7,21 @@ use super::ingress::ntp_units;
 use crate::channel::participant::ParticipantKey;
 use crate::drop::DropReason;
 use crate::media::{SlotId, Ssrc};
+use crate::metrics::Direction;
 use crate::net::batch::Datagram;
 use crate::packet::feedback::{ReportBlock, Rtcp, packets};
 use crate::subscription::forward::Outgoing;
 use crate::transport::pacer::Class;
-use simulcast::rewriter::Rewrite;
+use crate::transport::sent::Resend;
 use simulcast::{RtpTimestamp, SequenceNumber};
 
 impl Shard {
     pub(super) fn rtcp(&mut self, now: Instant, datagram: Datagram<'_>) -> Result<(), DropReason> {
         let Datagram { path, arrival, data, .. } = datagram;
-        let key = self.tables.participant_by_path(&path).ok_or(DropReason::UnknownPath)?;
-        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::UnknownPath)?;
+        let key = self.tables.participant_by_path(&path).ok_or(DropReason::RtcpUnknownPath)?;
+        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::RtcpUnknownPath)?;
         let end = participant.transport.open_rtcp(data)?;
-        let compound = data.get(..end).ok_or(DropReason::MalformedRtcp)?;
+        let compound = data.get(..end).ok_or(DropReason::RtcpMalformed)?;
         self.touch(key);
         for packet in packets(compound) {
             self.heed(now, arrival, key, packet?);
@@ -44,8 +45,8 @@ impl Shard {
             Rtcp::Fir(entries) => entries.for_each(|(media, _)| self.keyframe_wanted(now, key, media)),
             Rtcp::TransportWide(feedback) => {
                 if let Some(participant) = self.tables.participants.get_mut(key) {
-                    for (sequence, arrived) in feedback.statuses() {
-                        participant.transport.sent.acknowledge(sequence, arrived);
+                    for (sequence, _) in feedback.statuses().filter(|(_, arrived)| arrived.is_some()) {
+                        let _ = participant.transport.sent.acknowledge(now, sequence);
                     }
                 }
             }
@@ -82,28 +83,29 @@ impl Shard {
     }
 
     fn resend(&mut self, now: Instant, key: ParticipantKey, media: Ssrc, sequence: SequenceNumber) {
-        self.counters.nack_received();
+        self.counters.nacked_packets.count(Direction::Received);
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let round_trip = participant.round_trip();
         let Some(slot) = participant.slot_by_ssrc(media) else { return };
         if participant.slot(slot).is_none_or(|slot| slot.spec.rtx.is_none()) {
-            return self.counters.dropped(DropReason::NoRetransmission);
+            return self.counters.dropped.count(DropReason::RtxNotNegotiated);
         }
-        let Some(entry) = participant.transport.sent.take_for_resend(now, slot, sequence, round_trip) else {
-            return self.counters.dropped(DropReason::TooOld);
+        let entry = match participant.transport.sent.resend(now, round_trip, slot, sequence) {
+            Resend::Now(entry) => entry,
+            Resend::TooSoon => return self.counters.dropped.count(DropReason::ResentJustNow),
+            Resend::Unknown => return self.counters.dropped.count(DropReason::ResendUnknown),
         };
-        let (timestamp, picture_id, tl0) = (entry.timestamp, entry.picture_id, entry.tl0);
-        let rewrite = Rewrite { sequence, timestamp, picture_id, tl0 };
-        let outgoing = Outgoing { slot, resend: true, publication: entry.publication, key: entry.history, rewrite };
+        let (publication, key, rewrite) = (entry.publication, entry.history, entry.rewrite);
+        let outgoing = Outgoing { slot, resend: true, publication, key, rewrite };
         let size = usize::from(entry.size);
         if participant.transport.pacer.push(now, Class::Retransmission, size, outgoing).is_err() {
-            self.counters.dropped(DropReason::PacerFull);
+            self.counters.dropped.count(DropReason::PacerFull);
         }
     }
 
     /// A receiver cannot go on without a keyframe of what its slot carries.
     fn keyframe_wanted(&mut self, now: Instant, key: ParticipantKey, media: Ssrc) {
-        self.counters.keyframe_request_received();
+        self.counters.keyframe_requests.count(Direction::Received);
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let Some(slot) = participant.slot_by_ssrc(media) else { return };
         self.want_keyframe(now, key, slot);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use simulcast::SequenceNumber;
 use simulcast::rewriter::Capture;
 use slotmap::SlotMap;
 
@@ -10,7 +11,7 @@ use crate::channel::participant::{Participant, ParticipantKey};
 use crate::demux::{Kind, classify};
 use crate::drop::DropReason;
 use crate::event::Event;
-use crate::media::{MediaKind, Source};
+use crate::media::{MediaKind, SlotId};
 use crate::net::batch::{Datagram, Path};
 use crate::packet::header::Header;
 use crate::packet::stun::BindingRequest;
@@ -23,22 +24,21 @@ use crate::transport::pacer::Class;
 
 impl Shard {
     pub(super) fn datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
-        self.counters.datagram_in(datagram.data.len());
         let outcome = match classify(datagram.data) {
             Kind::Stun => self.stun(now, datagram.path, datagram.data),
             Kind::Dtls => self.dtls(now, datagram.path, datagram.data),
             Kind::Rtp => self.rtp(now, datagram),
             Kind::Rtcp => self.rtcp(now, datagram),
-            Kind::Unknown => Err(DropReason::UnknownDatagram),
+            Kind::Unknown => Err(DropReason::DatagramUnknown),
         };
         if let Err(reason) = outcome {
-            self.counters.dropped(reason);
+            self.counters.dropped.count(reason);
         }
     }
 
     fn stun(&mut self, now: Instant, path: Path, data: &[u8]) -> Result<(), DropReason> {
         let request = BindingRequest::parse(data)?;
-        let key = request.addressed().and_then(|ufrag| self.tables.participant_by_ufrag(ufrag));
+        let key = request.username.and_then(|name| self.tables.participant_by_ufrag(name.addressed));
         let key = key.ok_or(DropReason::StunUnknownUfrag)?;
         let participant = self.tables.participants.get_mut(key).ok_or(DropReason::StunUnknownUfrag)?;
         let verdict = self.farewells.reply(path, |reply| {
@@ -59,12 +59,12 @@ impl Shard {
     }
 
     fn dtls(&mut self, now: Instant, path: Path, data: &[u8]) -> Result<(), DropReason> {
-        let key = self.tables.participant_by_path(&path).ok_or(DropReason::UnknownPath)?;
-        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::UnknownPath)?;
+        let key = self.tables.participant_by_path(&path).ok_or(DropReason::DtlsUnknownPath)?;
+        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::DtlsUnknownPath)?;
         match participant.transport.handshake(now, data) {
             Ok(Handshake::Going) => {}
             Ok(Handshake::Secured) => {
-                self.counters.handshake();
+                self.counters.handshakes.count(crate::metrics::Handshake::Completed);
                 self.check_connected(key);
             }
             Err(reason) => self.lose(now, key, reason),
@@ -84,15 +84,15 @@ impl Shard {
 
     fn rtp(&mut self, now: Instant, datagram: Datagram<'_>) -> Result<(), DropReason> {
         let Datagram { path, arrival, data, .. } = datagram;
-        let key = self.tables.participant_by_path(&path).ok_or(DropReason::UnknownPath)?;
-        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::UnknownPath)?;
+        let key = self.tables.participant_by_path(&path).ok_or(DropReason::RtpUnknownPath)?;
+        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::RtpUnknownPath)?;
         let (origin, incoming) = participant.open(arrival, data)?;
         self.touch(key);
         let Some(publication) = self.tables.publications.get_mut(origin.publication) else {
             return Err(DropReason::UnknownStream);
         };
         let kind = publication.spec.source.kind();
-        self.counters.packet_in(kind);
+        self.counters.packets_received.count(kind);
         let received = publication.receive(now, &incoming)?;
         let Some(owner) = self.tables.participants.get(key) else { return Err(DropReason::UnknownStream) };
         if !owner.has_on(publication.spec.source) || !publication.spec.active {
@@ -163,7 +163,7 @@ impl Shard {
             timestamp: incoming.timestamp,
             clock_rate,
             info,
-            capture: Capture { ntp: ours, arrival },
+            capture: ours.map_or(Capture::Unknown, |ntp| Capture::Known { clock: publication.spec.id.0, ntp }),
             arrival,
             capture_ntp: ours.unwrap_or(arrival_ntp),
         };
@@ -174,7 +174,7 @@ impl Shard {
             let Some(receiver) = receiver else { continue };
             match receiver.offer(now, subscriber.slot, &offered, class, size) {
                 Ok(()) => self.touched.insert(subscriber.participant),
-                Err(reason) => self.counters.dropped(reason),
+                Err(reason) => self.counters.dropped.count(reason),
             }
         }
     }
@@ -207,13 +207,14 @@ impl Participant {
     ) -> Result<(Origin, Incoming<'a>), DropReason> {
         let header = Header::parse(data)?;
         let end = self.transport.open_rtp(&header, data)?;
-        let packet = data.get(..end).ok_or(DropReason::MalformedHeader)?;
+        let packet = data.get(..end).ok_or(DropReason::RtpMalformed)?;
         let extensions = self.streams.extension_ids().read(&header, packet);
         if let Some(sequence) = extensions.transport_sequence {
-            self.transport.arrivals.record(sequence, arrival);
+            self.transport.arrivals.record(SequenceNumber(sequence), arrival);
         }
         let origin = self.streams.origin(&header, &extensions).ok_or(DropReason::UnknownStream)?;
-        let payload = header.payload(packet)?;
+        let payload = packet.get(header.length..).unwrap_or_default();
+        let payload = payload.get(..header.payload_length(packet)?).unwrap_or_default();
         let media = Incoming {
             encoding: origin.encoding,
             ssrc: header.ssrc,
@@ -236,15 +237,15 @@ impl Participant {
     fn offer(
         &mut self,
         now: Instant,
-        slot: crate::media::SlotId,
+        slot: SlotId,
         offered: &Offered,
         class: Class,
         size: usize,
     ) -> Result<(), DropReason> {
         if !self.told.connected {
-            return Err(DropReason::NotConnected);
+            return Err(DropReason::ReceiverNotConnected);
         }
-        let outgoing = self.slot(slot).ok_or(DropReason::NotSubscribed)?.offer(offered)?;
+        let outgoing = self.slot(slot).ok_or(DropReason::SlotChanged)?.offer(offered)?;
         self.transport.pacer.push(now, class, size, outgoing).map_err(|_| DropReason::PacerFull)
     }
 }

@@ -24,13 +24,13 @@ mod tables;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use slotmap::SecondaryMap;
+use slotmap::{Key, SecondaryMap};
 
 use crate::channel::participant::ParticipantKey;
 use crate::command::{Command, CommandId};
 use crate::config::ShardConfig;
 use crate::event::Event;
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Snapshot};
 use crate::net::batch::{Fill, RecvBatch, SendBatch};
 use crate::timer::Wheel;
 use egress::Farewells;
@@ -144,7 +144,7 @@ impl Shard {
     fn settle(&mut self) {
         while let Some(key) = self.touched.pop() {
             let Some(deadline) = self.deadline(key) else { continue };
-            self.wheel.arm(key, deadline);
+            self.wheel.arm(place(key), key, deadline);
             self.ready.insert(key);
         }
     }
@@ -154,10 +154,10 @@ impl Shard {
             return;
         }
         self.next_metrics = now + METRICS_INTERVAL;
-        self.counters.participants(self.tables.participants.len());
-        self.counters.publications(self.tables.publications.len());
-        self.counters.channels(self.tables.channels.len());
-        self.tell(Event::Metrics(Box::new(self.counters.snapshot())));
+        self.counters.participants.set(self.tables.participants.len());
+        self.counters.publications.set(self.tables.publications.len());
+        self.counters.channels.set(self.tables.channels.len());
+        self.tell(Event::Metrics(Box::new(Snapshot::of(&self.counters))));
     }
 }
 
@@ -177,6 +177,11 @@ impl Touched {
     fn first(&self) -> Option<ParticipantKey> {
         self.order.front().copied()
     }
+}
+
+/// A key's place in its slot map.
+fn place(key: ParticipantKey) -> u32 {
+    u32::try_from(key.data().as_ffi() & 0xffff_ffff).unwrap_or_default()
 }
 
 /// As often as people look at them.

@@ -61,7 +61,7 @@ impl Slot {
     /// # Errors
     /// The reason why not. Nothing is anybody's fault: other layers, pictures that wait for a keyframe.
     pub fn offer(&mut self, offered: &Offered) -> Result<Outgoing, DropReason> {
-        let subscription = self.subscription.as_mut().ok_or(DropReason::NotSubscribed)?;
+        let subscription = self.subscription.as_mut().ok_or(DropReason::SlotChanged)?;
         if subscription.carriage(offered.payload).is_none() {
             return Err(DropReason::NoCommonCodec);
         }

@@ -1,6 +1,8 @@
 //! One receive m-line of a participant: a fixed SSRC that carries whichever publication is assigned to it.
 
-use simulcast::rewriter::{self, Rewriter};
+use simulcast::codec::descriptor::rewrite_descriptor;
+use simulcast::codec::{Codec, opus};
+use simulcast::rewriter::{Rewriter, write_prefix};
 use simulcast::sequence::Unwrapper;
 use simulcast::{RtpTimestamp, SequenceNumber};
 
@@ -12,7 +14,6 @@ use crate::media::{Format, MediaKind, PayloadType, PublicationId, SlotSpec};
 use crate::packet::header::{HeaderFields, HeaderTemplate, Passed};
 use crate::publication::history::Recorded;
 use crate::transport::srtp::Sealer;
-use simulcast::codec::opus;
 
 /// A receive m-line.
 #[derive(Debug)]
@@ -100,12 +101,12 @@ impl Slot {
         sealer: &mut Sealer,
     ) -> Result<usize, DropReason> {
         let subscription = self.subscription.as_ref().filter(|it| it.publication == outgoing.publication);
-        let subscription = subscription.ok_or(DropReason::NotSubscribed)?;
+        let subscription = subscription.ok_or(DropReason::SlotChanged)?;
         let carriage = subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;
-        let stream = self.stream(outgoing, carriage).ok_or(DropReason::NoRetransmission)?;
+        let stream = self.stream(outgoing, carriage).ok_or(DropReason::RtxNotNegotiated)?;
         let mut descriptor = [0; DESCRIPTOR_MAX];
         let rewritten =
-            rewriter::rewrite_descriptor(recorded.descriptor, &outgoing.rewrite, &mut descriptor);
+            rewrite_descriptor(recorded.descriptor, &outgoing.rewrite, &mut descriptor);
         let meta = recorded.meta;
         let fields = HeaderFields {
             marker: meta.marker,
@@ -126,16 +127,16 @@ impl Slot {
         };
         let payload = match carriage.part {
             Part::Whole => recorded.payload,
-            Part::Primary => opus::primary(recorded.payload).map_err(|_| DropReason::MalformedDescriptor)?,
+            Part::Primary => opus::primary(recorded.payload).map_err(|_| DropReason::DescriptorMalformed)?,
         };
         let template = if outgoing.resend { self.retransmissions.as_ref() } else { Some(&self.media) };
-        let header = template.and_then(|it| it.write(out, &fields)).ok_or(DropReason::Oversized)?;
+        let header = template.and_then(|it| it.write(out, &fields)).ok_or(DropReason::SealFailed)?;
         let original = outgoing.resend.then_some(outgoing.rewrite.sequence);
-        let prefix = Prefix { header, original };
-        let (prefix, rest) = prefix.write(out, recorded, payload, outgoing).ok_or(DropReason::Oversized)?;
+        let prefix = Prefix { codec: carriage.codec, header, original };
+        let (prefix, rest) = prefix.write(out, payload, outgoing).ok_or(DropReason::SealFailed)?;
         let length = sealer
             .seal_rtp(stream.index, out, header, prefix, rest)
-            .map_err(|_| DropReason::Oversized)?;
+            .map_err(|_| DropReason::SealFailed)?;
         if outgoing.resend {
             self.retransmission_index += 1;
         } else {
@@ -185,6 +186,7 @@ struct Stream {
 
 /// What precedes the part of the payload that goes out unchanged.
 struct Prefix {
+    codec: Codec,
     header: usize,
     original: Option<SequenceNumber>,
 }
@@ -195,7 +197,6 @@ impl Prefix {
     fn write<'a>(
         &self,
         out: &mut [u8],
-        recorded: &Recorded<'_>,
         payload: &'a [u8],
         outgoing: &Outgoing,
     ) -> Option<(usize, &'a [u8])> {
@@ -205,7 +206,7 @@ impl Prefix {
         if let Some(original) = self.original {
             place.copy_from_slice(&original.0.to_be_bytes());
         }
-        let written = rewriter::write_prefix(&recorded.meta.info, payload, &outgoing.rewrite, room);
+        let written = write_prefix(self.codec, payload, &outgoing.rewrite, room);
         Some((number + written.written, payload.get(written.consumed..)?))
     }
 }

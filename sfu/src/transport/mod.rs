@@ -82,7 +82,7 @@ impl Transport {
         };
         Ok(Self {
             ice: Ice::new(join.local.clone(), join.remote.clone(), join.consent, now),
-            pacer: Pacer::new(),
+            pacer: Pacer::new(now),
             sent: Sent::new(now),
             arrivals: Arrivals::new(now),
             outbox: Outbox::default(),
@@ -117,7 +117,7 @@ impl Transport {
     /// # Errors
     /// Keys are not there yet, or the packet is forged, replayed or damaged.
     pub fn open_rtp(&mut self, header: &Header, packet: &mut [u8]) -> Result<usize, DropReason> {
-        let opened = self.opener()?.open_rtp(header, packet)?;
+        let opened = self.opener(DropReason::RtpBeforeKeys)?.open_rtp(header, packet)?;
         Ok(opened.length)
     }
 
@@ -126,12 +126,12 @@ impl Transport {
     /// # Errors
     /// Keys are not there yet, or the packet is forged, replayed or damaged.
     pub fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, DropReason> {
-        Ok(self.opener()?.open_rtcp(packet)?)
+        Ok(self.opener(DropReason::RtcpBeforeKeys)?.open_rtcp(packet)?)
     }
 
-    fn opener(&mut self) -> Result<&mut Opener, DropReason> {
+    fn opener(&mut self, reason: DropReason) -> Result<&mut Opener, DropReason> {
         match &mut self.security {
-            Security::Handshaking(_) => Err(DropReason::NoKeysYet),
+            Security::Handshaking(_) => Err(reason),
             Security::Secured { opener, .. } => Ok(opener),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use simulcast::{RtpTimestamp, SequenceNumber};
+use simulcast::SequenceNumber;
+use simulcast::rewriter::Rewrite;
 
 use super::stamp::Stamp;
 use crate::media::SlotId;
@@ -26,14 +27,8 @@ pub struct Entry<P: Copy> {
     pub publication: P,
     /// The slot that carried it.
     pub slot: SlotId,
-    /// Its RTP sequence number: that of the slot's stream, or of its retransmissions (RFC 4588).
-    pub sequence: SequenceNumber,
-    /// Its RTP timestamp in the slot's stream.
-    pub timestamp: RtpTimestamp,
-    /// The picture id it was given (VP8, VP9); without meaning for others.
-    pub picture_id: u16,
-    /// The TL0PICIDX it was given (VP8, VP9); without meaning for others.
-    pub tl0: u8,
+    /// Its numbers in the slot's stream, also where it went out as a retransmission.
+    pub rewrite: Rewrite,
     /// Bytes of the whole datagram without IP and UDP.
     pub size: u16,
     /// Why it was sent.
@@ -146,7 +141,7 @@ impl<P: Copy> Sent<P> {
         let (new, old) = self.log.split_at_mut_checked(newest)?;
         new.iter_mut().rev().chain(old.iter_mut().rev()).find(|logged| {
             let entry = &logged.entry;
-            entry.sequence == sequence && entry.slot == slot && entry.kind == Kind::Media
+            entry.rewrite.sequence == sequence && entry.slot == slot && entry.kind == Kind::Media
         })
     }
 }
@@ -181,10 +176,7 @@ mod tests {
             history: HistoryKey(sequence.into()),
             publication: 0,
             slot: SlotId(slot),
-            sequence: SequenceNumber(sequence),
-            timestamp: RtpTimestamp(0),
-            picture_id: 0,
-            tl0: 0,
+            rewrite: Rewrite { sequence: SequenceNumber(sequence), ..Rewrite::default() },
             size: 1200,
             kind,
         }

@@ -6,3 +6,6 @@ pub mod ice;
 pub mod pacer;
 pub mod sent;
 pub mod srtp;
+
+mod cipher;
+mod replay;

@@ -209,9 +209,7 @@ impl<'a> Rtcp<'a> {
                 let (_, rest) = media(body, "transport-wide feedback")?;
                 twcc::Feedback::parse(rest).map(Self::TransportWide)
             }
-            (PAYLOAD_FEEDBACK, PLI) => {
-                media(body, "PLI").map(|(media, _)| Self::Pli { media })
-            }
+            (PAYLOAD_FEEDBACK, PLI) => media(body, "PLI").map(|(media, _)| Self::Pli { media }),
             (PAYLOAD_FEEDBACK, FIR) => {
                 let (_, rest) = media(body, "FIR")?;
                 let (entries, _) = rest.as_chunks();
@@ -270,7 +268,8 @@ impl Iterator for Blocks<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let (block, rest) = self.blocks.split_first()?;
         self.blocks = rest;
-        let ([ssrc, loss, highest, jitter, last, delay], _) = block.as_chunks::<4>().0.split_first_chunk()?;
+        let ([ssrc, loss, highest, jitter, last, delay], _) =
+            block.as_chunks::<4>().0.split_first_chunk()?;
         let [fraction_lost, l0, l1, l2] = *loss;
         Some(ReportBlock {
             ssrc: Ssrc(u32::from_be_bytes(*ssrc)),
@@ -420,7 +419,11 @@ pub fn write_receiver_report(out: &mut Vec<u8>, sender: Ssrc, blocks: &[ReportBl
         let reports = some.iter().map(reception_report).collect();
         append(
             out,
-            &rtcp::receiver_report::ReceiverReport { ssrc: sender.0, reports, ..Default::default() },
+            &rtcp::receiver_report::ReceiverReport {
+                ssrc: sender.0,
+                reports,
+                ..Default::default()
+            },
         );
         rest = after;
         if rest.is_empty() {

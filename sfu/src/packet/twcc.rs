@@ -151,11 +151,20 @@ enum Symbol {
 /// A packet status chunk that is being read from its front.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Chunk {
-    Run { bits: u16, left: u16 },
+    Run {
+        bits: u16,
+        left: u16,
+    },
     /// One bit a symbol, the next in bit 13.
-    Bits { bits: u16, left: u8 },
+    Bits {
+        bits: u16,
+        left: u8,
+    },
     /// Two bits a symbol, the next in bits 13 and 12.
-    Pairs { bits: u16, left: u8 },
+    Pairs {
+        bits: u16,
+        left: u8,
+    },
 }
 
 impl Chunk {
@@ -196,7 +205,9 @@ impl Chunk {
 
     fn take(&mut self) -> Result<Option<Symbol>, FeedbackError> {
         let symbol = match self {
-            Self::Run { left: 0, .. } | Self::Bits { left: 0, .. } | Self::Pairs { left: 0, .. } => {
+            Self::Run { left: 0, .. }
+            | Self::Bits { left: 0, .. }
+            | Self::Pairs { left: 0, .. } => {
                 return Ok(None);
             }
             Self::Run { bits, left } => {
@@ -371,7 +382,7 @@ impl<'a> Encoder<'a> {
 
     /// Writes what is pending and the deltas; returns the reference time, unless nothing arrived.
     fn finish(mut self) -> Option<i64> {
-        while let Some(chunk) = self.pending.flush() {
+        while let Some(chunk) = self.pending.flush(true) {
             self.out.extend(chunk.to_be_bytes());
         }
         self.out.extend(&self.deltas);
@@ -391,7 +402,9 @@ impl Pending {
     /// Adds a status; returns a chunk where one became complete.
     fn push(&mut self, next: Symbol) -> Option<u16> {
         match self {
-            Self::Run { symbol, length } if *length == 0 || (*symbol == next && *length < RUN_MAX) => {
+            Self::Run { symbol, length }
+                if *length == 0 || (*symbol == next && *length < RUN_MAX) =>
+            {
                 (*symbol, *length) = (next, *length + 1);
                 None
             }
@@ -413,7 +426,7 @@ impl Pending {
                     mixed.push(next);
                     return None;
                 }
-                let chunk = self.flush();
+                let chunk = self.flush(false);
                 // What did not fit the chunk is at most 6 statuses, so there is room for one more without another.
                 let _ = self.push(next);
                 chunk
@@ -421,8 +434,8 @@ impl Pending {
         }
     }
 
-    /// Takes out the next chunk.
-    fn flush(&mut self) -> Option<u16> {
+    /// Takes out the next chunk. Only the last of all may have more room than statuses.
+    fn flush(&mut self, last: bool) -> Option<u16> {
         match self {
             Self::Run { length: 0, .. } => None,
             Self::Run { symbol, length } => {
@@ -431,7 +444,8 @@ impl Pending {
                 Some(chunk)
             }
             Self::Mixed(mixed) => {
-                let wide = mixed.len() <= 7 || mixed.contains(&Symbol::Large);
+                let narrow = mixed.is_full() || (last && mixed.len() > 7);
+                let wide = !narrow || mixed.contains(&Symbol::Large);
                 let taken = if wide { mixed.len().min(7) } else { mixed.len() };
                 let chunk = if wide { pairs(mixed.iter().take(taken)) } else { bits(mixed) };
                 let rest: ArrayVec<Symbol, 14> = mixed.iter().skip(taken).copied().collect();

@@ -8,10 +8,12 @@
 //! ```
 
 pub mod arrivals;
+mod cipher;
 pub mod dtls;
 pub mod ice;
 pub mod outbox;
 pub mod pacer;
+mod replay;
 pub mod sent;
 pub mod srtp;
 mod stamp;

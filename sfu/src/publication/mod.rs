@@ -2,4 +2,6 @@
 
 pub mod demand;
 pub mod history;
+mod missing;
+mod rate;
 pub mod receive;

@@ -347,13 +347,13 @@ const RELEASE: Duration = Duration::from_millis(400);
 const SILENT_AFTER: Duration = Duration::from_millis(500);
 
 /// How often it is told who is audible: a ring around a face that changes ten times a second looks alive.
-const TELL: Duration = Duration::from_millis(100);
+pub const TELL: Duration = Duration::from_millis(100);
 
 /// A change of level that is worth telling, in dB.
-const LEVEL_STEP: u8 = 3;
+pub const LEVEL_STEP: u8 = 3;
 
 /// People told of at once: no page shows more of them speaking.
-const ACTIVE_MAX: usize = 16;
+pub const ACTIVE_MAX: usize = 16;
 
 #[cfg(test)]
 #[path = "speakers_tests.rs"]

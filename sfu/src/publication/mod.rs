@@ -11,6 +11,8 @@
 pub mod clock;
 pub mod demand;
 pub mod history;
+mod missing;
+mod rate;
 pub mod receive;
 pub mod streams;
 pub mod uplink;

@@ -1,0 +1,121 @@
+/**
+ * Notices a person sees, and announcements a screen reader speaks. Polite words come at most once in two seconds and arrivals
+ * merge; who speaks is never announced.
+ */
+
+import { html, render } from "./vendor/lit-html/lit-html.js";
+import { repeat } from "./vendor/lit-html/directives/repeat.js";
+import { effect, signal } from "./vendor/signals-core/signals-core.module.js";
+import { icon } from "./icon.js";
+import { t } from "./strings/en.js";
+
+/** @typedef {{ label: string, run: () => void }} Action */
+/** @typedef {{ id: string, icon: string, text: string, detail?: string, urgent?: boolean, action?: Action, close?: boolean, ms?: number }} Notice `ms`: goes by itself after */
+
+const POLITE_MS = 2000;
+/** Above so many people, arrivals are silent. */
+export const CROWD = 20;
+const MOST = 4;
+
+const notices = signal(/** @type {Notice[]} */ ([]));
+/** @type {Map<string, ReturnType<typeof setTimeout>>} */
+const timers = new Map();
+/** @type {string[]} */
+let waiting = [];
+/** @type {{ in: string[], out: string[] }} */
+let movements = { in: [], out: [] };
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+let saidAt = -Infinity;
+
+/** Shows a notice, in place of one with the same id. @param {Notice} notice */
+export function notify(notice) {
+  const before = notices.peek();
+  const known = before.some((one) => one.id === notice.id);
+  notices.value = known ? before.map((one) => (one.id === notice.id ? notice : one)) : [...before, notice].slice(-MOST);
+  clearTimeout(timers.get(notice.id));
+  if (notice.ms) timers.set(notice.id, setTimeout(() => dismiss(notice.id), notice.ms));
+  if (!known) notice.urgent ? alert(notice.text) : say(notice.text);
+}
+
+/** @param {string} id @returns {boolean} whether it was there */
+export function dismiss(id) {
+  const before = notices.peek();
+  clearTimeout(timers.get(id));
+  if (!before.some((one) => one.id === id)) return false;
+  notices.value = before.filter((one) => one.id !== id);
+  return true;
+}
+
+export function dismissAll() {
+  for (const { id } of notices.peek()) dismiss(id);
+}
+
+/** Says it when there is room. @param {string} text */
+export function say(text) {
+  if (waiting.at(-1) !== text) waiting.push(text);
+  turn();
+}
+
+/** Says it now. @param {string} text */
+export function alert(text) {
+  put("urgent", text);
+}
+
+/** @param {"in" | "out"} way @param {string} name @param {number} present */
+export function moved(way, name, present) {
+  if (present > CROWD) return;
+  movements[way].push(name);
+  turn();
+}
+
+function turn() {
+  clearTimeout(timer);
+  const wait = saidAt + POLITE_MS - performance.now();
+  if (wait > 0) {
+    timer = setTimeout(turn, wait);
+    return;
+  }
+  const text = next();
+  if (!text) return;
+  saidAt = performance.now();
+  put("polite", text);
+  timer = setTimeout(turn, POLITE_MS);
+}
+
+/** @returns {string | undefined} */
+function next() {
+  if (waiting.length > 0) return waiting.shift();
+  const { in: came, out: went } = movements;
+  if (came.length > 0) {
+    movements.in = [];
+    return t.cameIn(came);
+  }
+  movements.out = [];
+  return went.length > 0 ? t.left(went) : undefined;
+}
+
+/** The same words twice are two messages. @param {"polite" | "urgent"} region @param {string} text */
+function put(region, text) {
+  const element = document.getElementById(region);
+  if (element) element.textContent = element.textContent === text ? `${text}\u00a0` : text;
+}
+
+/** @param {HTMLElement} root */
+export function showNotices(root) {
+  effect(() => {
+    render(
+      repeat(
+        notices.value,
+        (one) => one.id,
+        (one) => html`<div class=${one.urgent ? "notice urgent" : "notice"}>
+          ${icon(one.icon)}
+          <p>${one.text}${one.detail ? html`<small>${one.detail}</small>` : ""}</p>
+          ${one.action ? html`<button class="plain" @click=${one.action.run}>${one.action.label}</button>` : ""}
+          ${one.close ? html`<button class="quiet" aria-label=${t.close} @click=${() => dismiss(one.id)}>${icon("cross")}</button>` : ""}
+        </div>`,
+      ),
+      root,
+    );
+  });
+}

@@ -1,0 +1,48 @@
+/** Single keys, while no field has the focus, and the sheet that lists them. They can be switched off (WCAG 2.1.4). */
+
+import { html, render } from "./vendor/lit-html/lit-html.js";
+import { icon } from "./icon.js";
+import { canShare } from "./media/screen.js";
+import * as own from "./own.js";
+import { copyLink, toggleDeafen, toggleMute } from "./session.js";
+import { prefer, preferences } from "./state/preferences.js";
+import { view } from "./state/store.js";
+import { toggleFullScreen } from "./stage/full.js";
+import { t } from "./strings/en.js";
+
+/** @type {Record<string, () => unknown>} */
+const KEYS = {
+  m: toggleMute,
+  v: () => own.toggleCamera(),
+  s: () => canShare() && own.toggleShare(),
+  d: toggleDeafen,
+  l: copyLink,
+  f: toggleFullScreen,
+  "?": openShortcuts,
+};
+
+export function listenForKeys() {
+  addEventListener("keydown", (event) => {
+    if (view.peek() !== "channel" || !preferences.peek().singleKeys || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open], #menu:popover-open")) return;
+    if (event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]")) return;
+    const run = KEYS[event.key.toLowerCase()];
+    if (!run) return;
+    event.preventDefault();
+    run();
+  });
+}
+
+export function openShortcuts() {
+  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("shortcuts"));
+  const rows = /** @type {const} */ ([["M", t.keys.m], ["V", t.keys.v], ...(canShare() ? [["S", t.keys.s]] : []), ["D", t.keys.d], ["L", t.keys.l], ["F", t.keys.f], ["←  →", t.keys.arrows], ["Enter", t.keys.enter], ["?", t.keys.help]]);
+  const single = (/** @type {Event} */ event) => prefer({ singleKeys: /** @type {HTMLInputElement} */ (event.target).checked });
+  dialog.setAttribute("aria-labelledby", "shortcuts-title");
+  render(
+    html`<div class="dialog-head"><h2 id="shortcuts-title">${t.shortcuts}</h2><button class="quiet" aria-label=${t.close} @click=${() => dialog.close()}>${icon("cross")}</button></div>
+      <dl>${rows.map(([key, text]) => html`<div><dt>${text}</dt><dd><kbd>${key}</kbd></dd></div>`)}</dl>
+      <label class="switch"><input type="checkbox" .checked=${preferences.peek().singleKeys} @change=${single} /><span><b>${t.singleKeys}</b><small>${t.singleKeysNote}</small></span></label>`,
+    dialog,
+  );
+  dialog.showModal();
+}

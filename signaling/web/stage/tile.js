@@ -1,0 +1,150 @@
+/**
+ * One tile: a person's camera, or the screen somebody shares. It reads that person's signals and touches only itself; where it
+ * stands, and which element plays its picture, the stage says.
+ */
+
+import { html, render } from "../vendor/lit-html/lit-html.js";
+import { computed, effect, signal } from "../vendor/signals-core/signals-core.module.js";
+import { face, icon } from "../icon.js";
+import { pinned, seconds, self } from "../state/store.js";
+import { t } from "../strings/en.js";
+
+/** @import { Person } from "../state/store.js" */
+/** @import { Place } from "./layout.js" */
+
+/** A picture that is later than this is worth a word. */
+const WAITING_MS = 4000;
+/** A tile narrower than this has no room for more than a name. */
+const SMALL = 150;
+
+export class Tile {
+  /** @type {HTMLVideoElement | null} */ video = null;
+  /** The picture has been seen since the slot began to carry it. */
+  #shown = signal(false);
+  #late = signal(false);
+  #place = "";
+  /** @type {(() => void)[]} */ #ends = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #waiting;
+
+  /** @param {Person} person @param {"camera" | "screen"} kind @param {(tile: Tile) => void} onPin */
+  constructor(person, kind, onPin) {
+    this.person = person;
+    this.kind = kind;
+    this.id = kind === "screen" ? `${person.id}:screen` : person.id;
+    this.own = person.id === self.peek();
+    this.element = document.createElement("div");
+    this.element.className = `tile ${kind}`;
+    this.element.setAttribute("role", "group");
+    this.element.tabIndex = -1;
+    this.element.dataset.tile = this.id;
+    this.picture = document.createElement("div");
+    this.picture.className = "picture";
+    this.over = document.createElement("div");
+    this.over.className = "over";
+    this.element.append(this.picture, this.over);
+    this.element.addEventListener("dblclick", () => onPin(this));
+    this.onPin = onPin;
+    this.#watch();
+  }
+
+  /** @param {Place} place @param {boolean} moving whether it may be seen going there */
+  put({ x, y, width, height }, moving) {
+    const { style } = this.element;
+    const place = `${x} ${y} ${width} ${height}`;
+    if (place === this.#place) return;
+    this.element.classList.toggle("moving", moving && this.#place !== "");
+    this.#place = place;
+    style.transform = `translate(${x}px, ${y}px)`;
+    style.width = `${width}px`;
+    style.height = `${height}px`;
+    this.element.classList.toggle("small", width < SMALL);
+  }
+
+  /**
+   * The element that plays this tile's picture, or none; it moves within one task, so it never stops. `fresh`: it is a new
+   * picture, that is hidden until its first frame.
+   * @param {HTMLVideoElement | null} video
+   * @param {boolean} fresh
+   * @param {() => boolean} [arrived] whether what the element shows is already this picture
+   */
+  show(video, fresh, arrived = () => true) {
+    if (video && video.parentElement !== this.picture) this.picture.append(video);
+    if (video === this.video && !fresh) return;
+    this.video = video;
+    this.#shown.value = false;
+    if (video) this.#await(video, arrived);
+  }
+
+  remove() {
+    for (const end of this.#ends) end();
+    clearTimeout(this.#waiting);
+    this.element.remove();
+  }
+
+  /** @param {HTMLVideoElement} video @param {() => boolean} arrived */
+  #await(video, arrived) {
+    const seen = () => {
+      if (video !== this.video) return;
+      if (arrived()) this.#shown.value = true;
+      else this.#await(video, arrived);
+    };
+    if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(seen);
+    else if (/** @type {HTMLVideoElement} */ (video).readyState >= 2) seen();
+    else /** @type {HTMLVideoElement} */ (video).addEventListener("loadeddata", seen, { once: true });
+  }
+
+  #watch() {
+    const { person, kind } = this;
+    const sends = computed(() => (kind === "screen" ? person.about.value.screen : person.about.value.camera));
+    const arriving = computed(() => sends.value && !this.#shown.value);
+    this.#ends.push(
+      effect(() => {
+        clearTimeout(this.#waiting);
+        this.#late.value = false;
+        if (arriving.value) this.#waiting = setTimeout(() => (this.#late.value = true), WAITING_MS);
+      }),
+      effect(() => {
+        const { classList } = this.element;
+        classList.toggle("speaking", person.speaking.value && kind === "camera");
+        classList.toggle("off", !sends.value);
+        classList.toggle("arriving", arriving.value);
+        classList.toggle("lost", person.lostAt.value !== null);
+        classList.toggle("pinned", pinned.value === this.id);
+      }),
+      effect(() => this.element.setAttribute("aria-label", this.#label(sends.value))),
+      effect(() => void render(this.#words(sends.value, arriving.value), this.over)),
+    );
+  }
+
+  get #name() {
+    const { name } = this.person.about.value;
+    return this.kind === "screen" ? t.screenOf(name) : this.own ? t.you(name) : name;
+  }
+
+  /** @param {boolean} camera */
+  #label(camera) {
+    const { about, speaking, lostAt } = this.person;
+    const voice = this.kind === "camera";
+    return t.tile({ name: this.#name, speaking: voice && speaking.value, muted: voice && about.value.muted, camera, connected: lostAt.value === null, pinned: pinned.value === this.id });
+  }
+
+  /** @param {boolean} camera @param {boolean} arriving */
+  #words(camera, arriving) {
+    const { about, lostAt, speaking } = this.person;
+    const { name, muted } = about.value;
+    const voice = this.kind === "camera";
+    const isPinned = pinned.value === this.id;
+    return html`
+      ${camera ? "" : html`<div class="stand-in">${face(name)}</div>`}
+      ${arriving && this.#late.value && lostAt.value === null ? html`<div class="veil"><p>${t.waitingFor(name)}</p></div>` : ""}
+      ${lostAt.value === null ? "" : html`<div class="veil">${icon("turning")}<p>${t.reconnecting(name)}</p><small>${t.seconds(Math.max(0, Math.round((seconds.value - lostAt.value) / 1000)))}</small></div>`}
+      <div class="tag">
+        ${voice && muted ? html`<span class="tag-muted">${icon("mic-off")}</span>` : ""}
+        ${voice && !muted && speaking.value ? html`<span class="wave" aria-hidden="true"><i></i><i></i><i></i><i></i></span>` : ""}
+        ${arriving && lostAt.value === null && !(voice && (muted || speaking.value)) ? icon("turning") : ""}
+        ${voice ? "" : icon("share")}
+        <span class="tag-name" dir="auto">${this.#name}</span>
+      </div>
+      <button class="tile-pin" tabindex="-1" aria-label=${isPinned ? t.unpin(this.#name) : t.pin(this.#name)} @click=${() => this.onPin(this)} @dblclick=${(/** @type {Event} */ event) => event.stopPropagation()}>${icon("pin")}</button>`;
+  }
+}

@@ -1,19 +1,10 @@
 //! Why the media plane dropped something: every early return of a packet's way is a value here, and that value is its counter.
 
+use crate::fault::Fault;
 use crate::metrics::Label;
+use crate::packet::feedback::FeedbackError;
 use crate::packet::header::HeaderError;
 use crate::packet::stun::StunError;
-
-/// Whose doing something is.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Fault {
-    /// The remote end's: what it sent is wrong, late, forged, or simply not wanted.
-    Peer,
-    /// The operator's: the machine or the network it stands in lacks something.
-    Operator,
-    /// Confab's: a decision, or a mistake, of ours.
-    Confab,
-}
 
 /// Writes the enum, its list and its two columns from one table, so that no reason can lack a name or a fault.
 macro_rules! reasons {
@@ -187,6 +178,18 @@ impl From<HeaderError> for DropReason {
     fn from(error: HeaderError) -> Self {
         match error {
             HeaderError::Truncated(_) | HeaderError::Version(_) | HeaderError::Padding(_) => Self::RtpMalformed,
+        }
+    }
+}
+
+impl From<FeedbackError> for DropReason {
+    fn from(error: FeedbackError) -> Self {
+        match error {
+            FeedbackError::Truncated(_)
+            | FeedbackError::Version(_)
+            | FeedbackError::Padding(_)
+            | FeedbackError::Malformed(_)
+            | FeedbackError::TooMany(_) => Self::RtcpMalformed,
         }
     }
 }

@@ -29,7 +29,8 @@ use crate::media::{MediaKind, PayloadMap, PayloadType, PublicationSpec, SlotId, 
 use crate::packet::extension::Extensions;
 use demand::KeyframeDemand;
 use history::{History, HistoryKey, Meta};
-use receive::{Arrived, How, Kind, Receive};
+use missing::NACK_MAX;
+use receive::{Arrival, Arrived, Capture, How, Receive};
 
 slotmap::new_key_type! {
     /// A publication within its shard.
@@ -65,7 +66,15 @@ pub struct Subscriber {
 struct EncodingState {
     stream: Option<Receive>,
     demand: KeyframeDemand,
+    /// Keyframes asked for, modulo 256: the numbers of FIR.
+    requests: u8,
     height: u16,
+}
+
+impl EncodingState {
+    fn new() -> Self {
+        Self { stream: None, demand: KeyframeDemand::default(), requests: 0, height: 0 }
+    }
 }
 
 /// A packet that was opened, and whose it is.
@@ -120,7 +129,7 @@ impl Publication {
             .encodings
             .iter()
             .take(ENCODINGS_MAX)
-            .map(|_| EncodingState { stream: None, demand: KeyframeDemand::default(), height: 0 })
+            .map(|_| EncodingState::new())
             .collect();
         let (bytes, packets) = match spec.source.kind() {
             MediaKind::Audio => (history::AUDIO_BYTES, history::AUDIO_PACKETS),
@@ -151,13 +160,15 @@ impl Publication {
         let encoding =
             self.encodings.get_mut(usize::from(packet.encoding)).ok_or(DropReason::UnknownStream)?;
         let stream = encoding.stream.get_or_insert_with(|| Receive::new(packet.ssrc, map.format.clock_rate()));
-        let Arrived { index, kind } =
+        let Arrived { index, kind, lost } =
             stream.packet(packet.arrival, packet.sequence, packet.timestamp, packet.payload.len(), how);
+        if lost {
+            encoding.demand.want(now);
+        }
         match kind {
-            Kind::New | Kind::Late => {}
-            Kind::Lost => encoding.demand.want(now),
-            Kind::Duplicate => return Err(DropReason::Duplicate),
-            Kind::TooOld => return Err(DropReason::TooOld),
+            Arrival::New | Arrival::Late => {}
+            Arrival::Duplicate => return Err(DropReason::Duplicate),
+            Arrival::TooOld => return Err(DropReason::TooOld),
         }
         if packet.payload.is_empty() {
             return Ok(Received::Padding { index });
@@ -194,7 +205,7 @@ impl Publication {
     /// Takes over what a new answer says. What has arrived stays.
     pub fn renegotiate(&mut self, spec: PublicationSpec) {
         while self.encodings.len() < spec.encodings.len().min(ENCODINGS_MAX) {
-            self.encodings.push(EncodingState { stream: None, demand: KeyframeDemand::default(), height: 0 });
+            self.encodings.push(EncodingState::new());
         }
         self.spec = spec;
     }
@@ -208,8 +219,12 @@ impl Publication {
 
     /// When a packet was captured, NTP in the publisher's clock, once a sender report was seen.
     #[must_use]
-    pub fn capture_ntp(&self, encoding: u8, timestamp: RtpTimestamp) -> Option<u64> {
-        self.encodings.get(usize::from(encoding))?.stream.as_ref()?.capture_ntp(timestamp)
+    pub fn capture_ntp(&self, encoding: u8, timestamp: RtpTimestamp, arrival: Instant) -> Option<u64> {
+        let stream = self.encodings.get(usize::from(encoding))?.stream.as_ref()?;
+        match stream.capture(timestamp, arrival) {
+            Capture::Publisher(ntp) => Some(ntp),
+            Capture::Arrival(_) => None,
+        }
     }
 
     fn payload_map(&self, payload_type: PayloadType) -> Result<(u8, PayloadMap), DropReason> {
@@ -243,6 +258,20 @@ impl Publication {
         self.encodings.iter_mut().filter_map(|encoding| encoding.stream.as_mut())
     }
 
+    /// The packets to ask the publisher for now, by stream.
+    ///
+    /// What is given up is asked for no more; pictures then need a keyframe, and it is wanted from here on.
+    pub fn losses(&mut self, now: Instant, round_trip: Duration) -> impl Iterator<Item = (Ssrc, Missing)> {
+        self.encodings.iter_mut().filter_map(move |encoding| {
+            let stream = encoding.stream.as_mut()?;
+            let mut missing = Missing::new();
+            if stream.nacks(now, round_trip, &mut missing) > 0 {
+                encoding.demand.want(now);
+            }
+            Some((stream.ssrc(), missing)).filter(|(_, missing)| !missing.is_empty())
+        })
+    }
+
     /// Somebody needs a keyframe of `encoding`.
     pub fn want_keyframe(&mut self, now: Instant, encoding: u8) {
         if let Some(encoding) = self.encodings.get_mut(usize::from(encoding)) {
@@ -250,11 +279,14 @@ impl Publication {
         }
     }
 
-    /// The media SSRCs from which a keyframe is to be asked now.
-    pub fn keyframe_requests(&mut self, now: Instant) -> impl Iterator<Item = Ssrc> {
+    /// The media SSRCs from which a keyframe is to be asked now, each with the number of this request.
+    pub fn keyframe_requests(&mut self, now: Instant) -> impl Iterator<Item = (Ssrc, u8)> {
         self.encodings.iter_mut().filter_map(move |encoding| {
             let ssrc = encoding.stream.as_ref()?.ssrc();
-            encoding.demand.poll(now).then_some(ssrc)
+            encoding.demand.poll(now).then(|| {
+                encoding.requests = encoding.requests.wrapping_add(1);
+                (ssrc, encoding.requests)
+            })
         })
     }
 
@@ -294,6 +326,9 @@ impl Publication {
         }
     }
 }
+
+/// Numbers of packets that one NACK asks for.
+type Missing = ArrayVec<SequenceNumber, NACK_MAX>;
 
 /// Encodings of one publication: three is what browsers send and what the layers of a call need.
 pub const ENCODINGS_MAX: usize = 3;

@@ -63,13 +63,11 @@ impl Shard {
             if !publication.spec.feedback.nack {
                 continue;
             }
-            for stream in publication.streams() {
-                let mut missing = ArrayVec::new();
-                stream.nacks(now, round_trip, &mut missing);
-                if !missing.is_empty() {
-                    participant.transport.send_rtcp(feedback::nack(sender, stream.ssrc(), &missing));
-                    self.counters.nacked_packets.add(Direction::Sent, missing.len() as u64);
-                }
+            for (ssrc, missing) in publication.losses(now, round_trip) {
+                self.counters.nacked_packets.add(Direction::Sent, missing.len() as u64);
+                participant.transport.send_rtcp(|out| {
+                    feedback::write_nack(out, sender, ssrc, missing.iter().copied());
+                });
             }
         }
     }
@@ -82,12 +80,11 @@ impl Shard {
             let Some(publication) = self.tables.publications.get_mut(*publication) else { continue };
             let how = publication.spec.feedback;
             for (ssrc, count) in publication.keyframe_requests(now) {
-                let request = match (how.pli, how.fir) {
-                    (true, _) => feedback::pli(sender, ssrc),
-                    (false, true) => feedback::fir(sender, ssrc, count),
-                    (false, false) => continue,
-                };
-                participant.transport.send_rtcp(request);
+                participant.transport.send_rtcp(|out| match (how.pli, how.fir) {
+                    (true, _) => feedback::write_pli(out, sender, ssrc),
+                    (false, true) => feedback::write_fir(out, sender, ssrc, count),
+                    (false, false) => {}
+                });
                 self.counters.keyframe_requests.count(Direction::Sent);
             }
         }
@@ -97,9 +94,11 @@ impl Shard {
     fn tell_arrivals(&mut self, now: Instant, key: ParticipantKey) {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let sender = participant.reporter();
-        let packet = participant.transport.arrivals.feedback(now, sender);
-        if let Some(packet) = packet {
-            participant.transport.send_rtcp(packet);
+        while let Some(span) = participant.transport.arrivals.poll(now) {
+            let micros = |at: Duration| i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+            let mut rest = span.packets().map(|(number, at)| (number.0, at.map(micros))).peekable();
+            while rest.peek().is_some() {
+            }
         }
     }
 
@@ -119,7 +118,7 @@ impl Shard {
             }
         }
         if let Some(limit) = uplink.poll(now, worst) {
-            participant.transport.send_rtcp(feedback::remb(sender, limit, &ssrcs));
+            participant.transport.send_rtcp(|out| feedback::write_remb(out, sender, limit, &ssrcs));
         }
     }
 

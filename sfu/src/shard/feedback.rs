@@ -9,11 +9,11 @@ use crate::drop::DropReason;
 use crate::media::{SlotId, Ssrc};
 use crate::metrics::Direction;
 use crate::net::batch::Datagram;
-use crate::packet::feedback::{ReportBlock, Rtcp, packets};
+use crate::packet::feedback::{ReportBlock, Rtcp, SenderReport, packets};
 use crate::subscription::forward::Outgoing;
 use crate::transport::pacer::Class;
 use crate::transport::sent::Resend;
-use simulcast::{RtpTimestamp, SequenceNumber};
+use simulcast::SequenceNumber;
 
 impl Shard {
     pub(super) fn rtcp(&mut self, now: Instant, datagram: Datagram<'_>) -> Result<(), DropReason> {
@@ -31,8 +31,8 @@ impl Shard {
 
     fn heed(&mut self, now: Instant, arrival: Instant, key: ParticipantKey, packet: Rtcp<'_>) {
         match packet {
-            Rtcp::SenderReport { ssrc, ntp, timestamp, blocks, .. } => {
-                self.sender_report(arrival, key, ssrc, ntp, timestamp);
+            Rtcp::SenderReport(report, blocks) => {
+                self.sender_report(arrival, key, &report);
                 blocks.for_each(|block| self.report_block(arrival, key, &block));
             }
             Rtcp::ReceiverReport { blocks, .. } => {
@@ -45,7 +45,7 @@ impl Shard {
             Rtcp::Fir(entries) => entries.for_each(|(media, _)| self.keyframe_wanted(now, key, media)),
             Rtcp::TransportWide(feedback) => {
                 if let Some(participant) = self.tables.participants.get_mut(key) {
-                    for (sequence, _) in feedback.statuses().filter(|(_, arrived)| arrived.is_some()) {
+                    for (sequence, _) in feedback.arrivals().filter(|(_, arrived)| arrived.is_some()) {
                         let _ = participant.transport.sent.acknowledge(now, sequence);
                     }
                 }
@@ -56,7 +56,8 @@ impl Shard {
         }
     }
 
-    fn sender_report(&mut self, arrival: Instant, key: ParticipantKey, ssrc: Ssrc, ntp: u64, timestamp: RtpTimestamp) {
+    fn sender_report(&mut self, arrival: Instant, key: ParticipantKey, report: &SenderReport) {
+        let SenderReport { ssrc, ntp, timestamp, .. } = *report;
         let ours = self.ntp(arrival);
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let Some(origin) = participant.streams.known(ssrc) else { return };

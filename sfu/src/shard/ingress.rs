@@ -151,7 +151,7 @@ impl Shard {
         let Some(owner) = self.tables.participants.get(key) else { return };
         let arrival = incoming.arrival.saturating_duration_since(self.config.start);
         let arrival_ntp = self.config.start_ntp.wrapping_add(ntp_units(arrival));
-        let theirs = publication.capture_ntp(origin.encoding, incoming.timestamp);
+        let theirs = publication.capture_ntp(origin.encoding, incoming.timestamp, incoming.arrival);
         let ours = theirs.and_then(|theirs| owner.clock.ours(theirs));
         let Some((payload, clock_rate)) = publication.payload(incoming.payload_type) else { return };
         let offered = Offered {

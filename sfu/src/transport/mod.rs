@@ -34,7 +34,7 @@ use ice::Ice;
 use outbox::{Message, Outbox};
 use pacer::Pacer;
 use sent::Sent;
-use srtp::{KeyingMaterial, Opener, Sealer};
+use srtp::{KeyingMaterial, OpenError, Opener, Sealer};
 
 /// Everything between a participant's media and its addresses.
 #[derive(Debug)]
@@ -232,6 +232,16 @@ impl Security {
         match self {
             Self::Handshaking(_) => None,
             Self::Secured { dtls, .. } => dtls.take(),
+        }
+    }
+}
+
+impl From<OpenError> for DropReason {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::TooShort | OpenError::NotAuthentic | OpenError::NotEncrypted => Self::SrtpAuthentication,
+            OpenError::Repeated | OpenError::TooOld => Self::SrtpReplay,
+            OpenError::TooManyStreams => Self::SrtpTooManySsrcs,
         }
     }
 }

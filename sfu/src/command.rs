@@ -26,10 +26,8 @@ pub enum Command {
     RestartIce {
         /// Whose.
         participant: ParticipantId,
-        /// What the client's next requests must carry.
+        /// Ours: what the client's next requests must carry.
         local: IceCredentials,
-        /// What ours would carry.
-        remote: IceCredentials,
     },
     /// What a person switched on and off.
     Voice {
@@ -68,10 +66,8 @@ pub struct Join {
     pub participant: ParticipantId,
     /// The channel, made where it does not exist.
     pub channel: ChannelId,
-    /// Our ICE credentials: what STUN requests are checked against.
+    /// Our ICE credentials: what STUN requests are checked against. The client's are not needed: a lite agent asks nothing.
     pub local: IceCredentials,
-    /// The client's.
-    pub remote: IceCredentials,
     /// Where SRTP keys come from.
     pub keying: Keying,
     /// Without a valid STUN request for this long the participant is lost (RFC 7675: 30 s).
@@ -125,7 +121,10 @@ pub enum DtlsRole {
 
 /// What a person switched on and off.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "four switches of one person, each independent of the others")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four switches of one person, each independent of the others"
+)]
 pub struct Voice {
     /// Nothing of the microphone is forwarded.
     pub muted: bool,

@@ -5,6 +5,7 @@ use crate::metrics::Label;
 use crate::packet::feedback::FeedbackError;
 use crate::packet::header::HeaderError;
 use crate::packet::stun::StunError;
+use crate::transport::ice::Refusal;
 
 /// Writes the enum, its list and its two columns from one table, so that no reason can lack a name or a fault.
 macro_rules! reasons {
@@ -51,6 +52,8 @@ reasons! {
     StunUnknownUfrag = "stun_unknown_ufrag", Peer;
     /// MESSAGE-INTEGRITY or FINGERPRINT does not fit.
     StunIntegrity = "stun_integrity", Peer;
+    /// The client takes itself to be the controlled agent, as we are (RFC 8445, section 7.3.1.1).
+    StunRoleConflict = "stun_role_conflict", Peer;
     /// A STUN response or indication: an ICE-lite agent asks nothing, so nothing answers it.
     StunNotARequest = "stun_not_a_request", Peer;
     /// One remote address more than a transport may have.
@@ -177,7 +180,9 @@ impl From<simulcast::selector::DropReason> for DropReason {
 impl From<HeaderError> for DropReason {
     fn from(error: HeaderError) -> Self {
         match error {
-            HeaderError::Truncated(_) | HeaderError::Version(_) | HeaderError::Padding(_) => Self::RtpMalformed,
+            HeaderError::Truncated(_) | HeaderError::Version(_) | HeaderError::Padding(_) => {
+                Self::RtpMalformed
+            }
         }
     }
 }
@@ -194,12 +199,27 @@ impl From<FeedbackError> for DropReason {
     }
 }
 
+impl From<Refusal> for DropReason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoCredentials | Refusal::UnknownAttribute => Self::StunMalformed,
+            Refusal::UnknownUser => Self::StunUnknownUfrag,
+            Refusal::WrongIntegrity => Self::StunIntegrity,
+            Refusal::RoleConflict => Self::StunRoleConflict,
+        }
+    }
+}
+
 impl From<StunError> for DropReason {
     fn from(error: StunError) -> Self {
         match error {
-            StunError::NotStun | StunError::Malformed(_) | StunError::NoFingerprint => Self::StunMalformed,
+            StunError::NotStun | StunError::Malformed(_) | StunError::NoFingerprint => {
+                Self::StunMalformed
+            }
             StunError::WrongFingerprint => Self::StunIntegrity,
-            StunError::Indication | StunError::Response | StunError::Method(_) => Self::StunNotARequest,
+            StunError::Indication | StunError::Response | StunError::Method(_) => {
+                Self::StunNotARequest
+            }
         }
     }
 }

@@ -10,11 +10,11 @@ use super::ChannelKey;
 use crate::command::{Pictures, Voice};
 use crate::event::Assignment;
 use crate::media::{MediaKind, ParticipantId, SlotId, Source, Ssrc};
+use crate::packet::feedback::SenderReport;
 use crate::publication::PublicationKey;
 use crate::publication::clock::PublisherClock;
 use crate::publication::streams::Streams;
 use crate::publication::uplink::Uplink;
-use crate::subscription::report::SenderInformation;
 use crate::subscription::slot::Slot;
 use crate::transport::Transport;
 
@@ -141,9 +141,8 @@ impl Participant {
 
     /// What its sender reports say now: one for each slot that has sent something.
     #[must_use]
-    pub fn sender_reports(&self, now_ntp: u64) -> Vec<(Ssrc, SenderInformation)> {
-        let report = |slot: &Slot| Some((slot.spec.ssrc, slot.sender_information(now_ntp)?));
-        self.slots.iter().filter_map(report).collect()
+    pub fn sender_reports(&self, now_ntp: u64) -> Vec<SenderReport> {
+        self.slots.iter().filter_map(|slot| slot.sender_report(now_ntp)).collect()
     }
 
     /// The time of a round trip, or a careful guess before the first report.
@@ -157,7 +156,7 @@ impl Participant {
 pub const FIRST_REPORT: Duration = Duration::from_millis(250);
 /// See [`FIRST_REPORT`].
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// Often enough that a layer that fell silent is left, and one that came is taken, before a person wonders.
-pub const ALLOCATION_INTERVAL: Duration = Duration::from_millis(250);
+/// As often as [`allocate`](simulcast::allocator::allocate) asks for: a step up comes with the first call after its time.
+pub const ALLOCATION_INTERVAL: Duration = Duration::from_millis(100);
 /// Of a connection across a continent.
 const ROUND_TRIP_GUESS: Duration = Duration::from_millis(100);

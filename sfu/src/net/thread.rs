@@ -17,8 +17,8 @@ use super::poll::{Bell, Poll};
 use super::socket::Socket;
 use super::turn::{COMMANDS_MAX, EVENT_RETRY, Next, Turns};
 use crate::command::{Command, CommandId};
-use crate::drop::Fault;
 use crate::event::{Event, StopReason};
+use crate::fault::Fault;
 use crate::shard::Shard;
 
 /// What a media thread needs to start.

@@ -125,12 +125,8 @@ impl Publication {
     /// A publication from which nothing has arrived yet.
     #[must_use]
     pub fn new(owner: ParticipantKey, spec: PublicationSpec) -> Self {
-        let encodings = spec
-            .encodings
-            .iter()
-            .take(ENCODINGS_MAX)
-            .map(|_| EncodingState::new())
-            .collect();
+        let encodings =
+            spec.encodings.iter().take(ENCODINGS_MAX).map(|_| EncodingState::new()).collect();
         let (bytes, packets) = match spec.source.kind() {
             MediaKind::Audio => (history::AUDIO_BYTES, history::AUDIO_PACKETS),
             MediaKind::Video => (history::VIDEO_BYTES, history::VIDEO_PACKETS),
@@ -157,11 +153,20 @@ impl Publication {
             (false, true) => How::Retransmission,
             (false, false) => How::Media,
         };
-        let encoding =
-            self.encodings.get_mut(usize::from(packet.encoding)).ok_or(DropReason::UnknownStream)?;
-        let stream = encoding.stream.get_or_insert_with(|| Receive::new(packet.ssrc, map.format.clock_rate()));
-        let Arrived { index, kind, lost } =
-            stream.packet(packet.arrival, packet.sequence, packet.timestamp, packet.payload.len(), how);
+        let encoding = self
+            .encodings
+            .get_mut(usize::from(packet.encoding))
+            .ok_or(DropReason::UnknownStream)?;
+        let stream = encoding
+            .stream
+            .get_or_insert_with(|| Receive::new(packet.ssrc, map.format.clock_rate()));
+        let Arrived { index, kind, lost } = stream.packet(
+            packet.arrival,
+            packet.sequence,
+            packet.timestamp,
+            packet.payload.len(),
+            how,
+        );
         if lost {
             encoding.demand.want(now);
         }
@@ -219,7 +224,12 @@ impl Publication {
 
     /// When a packet was captured, NTP in the publisher's clock, once a sender report was seen.
     #[must_use]
-    pub fn capture_ntp(&self, encoding: u8, timestamp: RtpTimestamp, arrival: Instant) -> Option<u64> {
+    pub fn capture_ntp(
+        &self,
+        encoding: u8,
+        timestamp: RtpTimestamp,
+        arrival: Instant,
+    ) -> Option<u64> {
         let stream = self.encodings.get(usize::from(encoding))?.stream.as_ref()?;
         match stream.capture(timestamp, arrival) {
             Capture::Publisher(ntp) => Some(ntp),
@@ -228,7 +238,8 @@ impl Publication {
     }
 
     fn payload_map(&self, payload_type: PayloadType) -> Result<(u8, PayloadMap), DropReason> {
-        let found = self.spec.payloads.iter().zip(0..).find(|(map, _)| map.payload_type == payload_type);
+        let found =
+            self.spec.payloads.iter().zip(0..).find(|(map, _)| map.payload_type == payload_type);
         found.map(|(map, place)| (place, *map)).ok_or(DropReason::PayloadTypeNotNegotiated)
     }
 
@@ -261,7 +272,11 @@ impl Publication {
     /// The packets to ask the publisher for now, by stream.
     ///
     /// What is given up is asked for no more; pictures then need a keyframe, and it is wanted from here on.
-    pub fn losses(&mut self, now: Instant, round_trip: Duration) -> impl Iterator<Item = (Ssrc, Missing)> {
+    pub fn losses(
+        &mut self,
+        now: Instant,
+        round_trip: Duration,
+    ) -> impl Iterator<Item = (Ssrc, Missing)> {
         self.encodings.iter_mut().filter_map(move |encoding| {
             let stream = encoding.stream.as_mut()?;
             let mut missing = Missing::new();
@@ -295,7 +310,8 @@ impl Publication {
     pub fn deadline(&self) -> Option<Instant> {
         let demands = self.encodings.iter().filter(|encoding| encoding.stream.is_some());
         let demands = demands.filter_map(|encoding| encoding.demand.deadline());
-        let nacks = self.encodings.iter().filter_map(|encoding| encoding.stream.as_ref()?.nack_deadline());
+        let nacks =
+            self.encodings.iter().filter_map(|encoding| encoding.stream.as_ref()?.nack_deadline());
         demands.chain(nacks).min()
     }
 
@@ -332,4 +348,3 @@ type Missing = ArrayVec<SequenceNumber, NACK_MAX>;
 
 /// Encodings of one publication: three is what browsers send and what the layers of a call need.
 pub const ENCODINGS_MAX: usize = 3;
-

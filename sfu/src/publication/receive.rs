@@ -21,6 +21,7 @@ pub struct Receive {
     stream: Option<Stream>,
     missing: Missing,
     sender_report: Option<SenderReport>,
+    fraction_lost: u8,
 }
 
 /// How a packet came.
@@ -134,7 +135,20 @@ impl Receive {
             stream: None,
             missing: Missing::default(),
             sender_report: None,
+            fraction_lost: 0,
         }
+    }
+
+    /// Which stream it is.
+    #[must_use]
+    pub const fn ssrc(&self) -> Ssrc {
+        self.ssrc
+    }
+
+    /// What the last report said was lost, in 1/256 of what was expected.
+    #[must_use]
+    pub const fn fraction_lost(&self) -> u8 {
+        self.fraction_lost
     }
 
     /// Takes in a packet of `bytes` bytes; a retransmission with the original's number and timestamp.
@@ -213,9 +227,10 @@ impl Receive {
         let fraction = (lost_interval << 8).checked_div(expected_interval).unwrap_or(0);
         let lost = i64::try_from(expected).ok()? - i64::try_from(counts.received).ok()?;
         let report = self.sender_report;
+        self.fraction_lost = u8::try_from(fraction).unwrap_or(u8::MAX);
         Some(Reception {
             ssrc: self.ssrc,
-            fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX),
+            fraction_lost: self.fraction_lost,
             lost: i32::try_from(lost.clamp(LOST_MIN, LOST_MAX)).ok()?,
             highest: low(stream.highest - counts.cycle),
             jitter: stream.jitter >> 4,

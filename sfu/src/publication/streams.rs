@@ -58,7 +58,8 @@ impl Streams {
         for (publication, spec) in publications {
             // Within a bundle an id means the same on every m-line (RFC 8843, section 9).
             self.ids = self.ids.merged(&spec.extensions);
-            let (mid, payloads, encodings) = (spec.mid, spec.payloads.clone(), spec.encodings.clone());
+            let (mid, payloads, encodings) =
+                (spec.mid, spec.payloads.clone(), spec.encodings.clone());
             self.sections.push(Section { publication, mid, payloads, encodings });
         }
         let sections = &self.sections;
@@ -67,12 +68,17 @@ impl Streams {
         });
         for section in &self.sections {
             for (encoding, place) in section.encodings.iter().zip(0u8..) {
-                let origin = |role| Origin { publication: section.publication, encoding: place, role };
+                let origin =
+                    |role| Origin { publication: section.publication, encoding: place, role };
                 if let Some(ssrc) = encoding.ssrc {
                     Self::bind(&mut self.known, ssrc, origin(Role::Media));
                 }
                 if let Some(rtx) = encoding.rtx {
-                    Self::bind(&mut self.known, rtx, origin(Role::Retransmission { of: encoding.ssrc }));
+                    Self::bind(
+                        &mut self.known,
+                        rtx,
+                        origin(Role::Retransmission { of: encoding.ssrc }),
+                    );
                 }
             }
         }
@@ -119,9 +125,11 @@ impl Streams {
         of: Option<Ssrc>,
         origin: Origin,
     ) -> Result<Incoming<'a>, DropReason> {
-        let (number, payload) = packet.payload.split_at_checked(2).ok_or(DropReason::PaddingOnly)?;
+        let (number, payload) =
+            packet.payload.split_at_checked(2).ok_or(DropReason::PaddingOnly)?;
         let number = <[u8; 2]>::try_from(number).map_err(|_| DropReason::PaddingOnly)?;
-        let section = self.sections.iter().find(|section| section.publication == origin.publication);
+        let section =
+            self.sections.iter().find(|section| section.publication == origin.publication);
         let section = section.ok_or(DropReason::UnknownStream)?;
         let map = section.payloads.iter().find(|map| map.rtx == Some(packet.payload_type));
         let map = map.ok_or(DropReason::PayloadTypeNotNegotiated)?;
@@ -155,7 +163,10 @@ impl Streams {
             return self.sections.iter().find(|section| section.mid.0.as_str() == mid);
         }
         let mut candidates = self.sections.iter().filter(|section| {
-            section.payloads.iter().any(|map| map.payload_type == payload_type || map.rtx == Some(payload_type))
+            section
+                .payloads
+                .iter()
+                .any(|map| map.payload_type == payload_type || map.rtx == Some(payload_type))
         });
         let only = candidates.next()?;
         candidates.next().is_none().then_some(only)

@@ -61,7 +61,10 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "any instant serves as the origin of virtual time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "any instant serves as the origin of virtual time"
+    )]
     fn loss_lowers_the_limit_and_quiet_raises_it_once_a_second() {
         let start = Instant::now();
         let mut uplink = Uplink::new(start);

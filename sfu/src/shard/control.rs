@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::Shard;
 use crate::channel::VoiceChannel;
-use crate::channel::participant::{Participant, ParticipantKey, Prefer, Voice};
-use crate::command::{Command, CommandError, Join, Negotiate, View};
+use crate::channel::participant::{Participant, ParticipantKey, Prefer};
+use crate::command::{Command, CommandError, Join, Negotiate, View, Voice};
 use crate::event::{Event, LostReason};
 use crate::media::{MediaKind, ParticipantId, PublicationSpec, SlotSpec};
 use crate::publication::Publication;
@@ -18,12 +18,9 @@ impl Shard {
         match command {
             Command::Join(join) => self.join(now, &join),
             Command::Negotiate(negotiate) => self.negotiate(now, *negotiate),
-            Command::RestartIce { participant, local, remote } => {
+            Command::RestartIce { participant, local } => {
                 let key = self.known(participant)?;
-                if let Some(participant) = self.tables.participants.get_mut(key) {
-                    participant.transport.ice.restart(local, remote);
-                }
-                self.tables.index_ufrags(key);
+                self.tables.restart_ice(key, local);
                 Ok(())
             }
             Command::Voice { participant, voice } => self.voice(now, participant, voice),
@@ -57,7 +54,8 @@ impl Shard {
         if self.tables.participants.len() >= self.config.limits.participants {
             return Err(CommandError::ShardFull);
         }
-        let transport = Transport::new(now, join, &self.config).map_err(|_| CommandError::UnusableKeys)?;
+        let transport =
+            Transport::new(now, join, &self.config).map_err(|_| CommandError::UnusableKeys)?;
         let channel = match self.tables.channel_by_id(join.channel) {
             Some(channel) => channel,
             None => {
@@ -91,14 +89,22 @@ impl Shard {
     }
 
     /// Makes a participant's publications those of the last answer: old ones stay, new ones begin, missing ones end.
-    fn replace_publications(&mut self, now: Instant, owner: ParticipantKey, specs: Vec<PublicationSpec>) {
+    fn replace_publications(
+        &mut self,
+        now: Instant,
+        owner: ParticipantKey,
+        specs: Vec<PublicationSpec>,
+    ) {
         let Some(participant) = self.tables.participants.get(owner) else { return };
         let channel = participant.channel;
         let old = participant.publications.clone();
         let mut kept = Vec::with_capacity(specs.len());
         for spec in specs {
             let publications = &mut self.tables.publications;
-            let existing = old.iter().copied().find(|key| publications.get(*key).is_some_and(|it| it.spec.id == spec.id));
+            let existing = old
+                .iter()
+                .copied()
+                .find(|key| publications.get(*key).is_some_and(|it| it.spec.id == spec.id));
             let key = match existing {
                 Some(key) => {
                     if let Some(publication) = publications.get_mut(key) {
@@ -123,9 +129,12 @@ impl Shard {
         // Whoever does not do transport-wide feedback is told by REMB what to send.
         let needs_remb = kept.iter().filter_map(|key| publications.get(*key)).any(|publication| {
             let feedback = publication.spec.feedback;
-            publication.spec.source.kind() == MediaKind::Video && feedback.remb && !feedback.transport_wide
+            publication.spec.source.kind() == MediaKind::Video
+                && feedback.remb
+                && !feedback.transport_wide
         });
-        participant.uplink = needs_remb.then(|| participant.uplink.take().unwrap_or_else(|| Uplink::new(now)));
+        participant.uplink =
+            needs_remb.then(|| participant.uplink.take().unwrap_or_else(|| Uplink::new(now)));
         participant.publications = kept;
     }
 
@@ -142,12 +151,18 @@ impl Shard {
         Ok(())
     }
 
-    fn view(&mut self, now: Instant, id: ParticipantId, views: &[View]) -> Result<(), CommandError> {
+    fn view(
+        &mut self,
+        now: Instant,
+        id: ParticipantId,
+        views: &[View],
+    ) -> Result<(), CommandError> {
         let key = self.known(id)?;
         let Some(participant) = self.tables.participants.get_mut(key) else { return Ok(()) };
         for view in views {
             if let Some(slot) = participant.slot(view.slot) {
-                slot.view = SlotView { width: view.width, height: view.height, priority: view.priority };
+                slot.view =
+                    SlotView { width: view.width, height: view.height, priority: view.priority };
             }
         }
         participant.agenda.allocation = now;
@@ -190,7 +205,8 @@ fn check(negotiate: &Negotiate) -> Result<(), CommandError> {
     if !negotiate.slots.iter().zip(0..).all(in_order) {
         return Err(CommandError::Contradiction("slots are not numbered in order"));
     }
-    let mut ssrcs: Vec<_> = negotiate.slots.iter().flat_map(|slot| [Some(slot.ssrc), slot.rtx]).flatten().collect();
+    let mut ssrcs: Vec<_> =
+        negotiate.slots.iter().flat_map(|slot| [Some(slot.ssrc), slot.rtx]).flatten().collect();
     let mut ids: Vec<_> = negotiate.publications.iter().map(|publication| publication.id).collect();
     if has_twins(&mut ssrcs) {
         return Err(CommandError::Contradiction("an SSRC stands twice"));

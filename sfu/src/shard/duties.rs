@@ -2,19 +2,19 @@
 
 use std::time::Instant;
 
-use arrayvec::ArrayVec;
-use simulcast::allocator::{Class, Kind, Want, allocate};
+use simulcast::allocator::{WantId, allocate};
 use simulcast::{Bitrate, Layer};
 
 use super::Shard;
 use crate::channel::ChannelKey;
-use crate::channel::participant::{ALLOCATION_INTERVAL, Participant, ParticipantKey, REPORT_INTERVAL};
-use crate::command::Pictures;
+use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_INTERVAL};
+use crate::channel::speakers::Speaking;
 use crate::event::{Event, LostReason, Speaker};
-use crate::media::{MediaKind, SlotId, Source};
+use crate::media::MediaKind;
 use crate::metrics::Direction;
-use crate::packet::feedback;
-use crate::publication::Publication;
+use crate::packet::feedback::{self, ReportBlock};
+use crate::publication::receive::Reception;
+use crate::publication::{Publication, PublicationKey};
 
 impl Shard {
     /// The earliest moment at which a participant has something to do.
@@ -24,7 +24,8 @@ impl Shard {
         if !participant.told.connected {
             return Some(earliest);
         }
-        let own = participant.publications.iter().filter_map(|key| self.tables.publications.get(*key));
+        let own =
+            participant.publications.iter().filter_map(|key| self.tables.publications.get(*key));
         let own = own.filter_map(Publication::deadline);
         let transport = participant.transport.arrivals.deadline();
         let uplink = participant.uplink.as_ref().map(|uplink| uplink.deadline());
@@ -59,7 +60,9 @@ impl Shard {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let (sender, round_trip) = (participant.reporter(), participant.round_trip());
         for publication in &participant.publications {
-            let Some(publication) = self.tables.publications.get_mut(*publication) else { continue };
+            let Some(publication) = self.tables.publications.get_mut(*publication) else {
+                continue;
+            };
             if !publication.spec.feedback.nack {
                 continue;
             }
@@ -77,7 +80,9 @@ impl Shard {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let sender = participant.reporter();
         for publication in &participant.publications {
-            let Some(publication) = self.tables.publications.get_mut(*publication) else { continue };
+            let Some(publication) = self.tables.publications.get_mut(*publication) else {
+                continue;
+            };
             let how = publication.spec.feedback;
             for (ssrc, count) in publication.keyframe_requests(now) {
                 participant.transport.send_rtcp(|out| match (how.pli, how.fir) {
@@ -94,12 +99,7 @@ impl Shard {
     fn tell_arrivals(&mut self, now: Instant, key: ParticipantKey) {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let sender = participant.reporter();
-        while let Some(span) = participant.transport.arrivals.poll(now) {
-            let micros = |at: Duration| i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
-            let mut rest = span.packets().map(|(number, at)| (number.0, at.map(micros))).peekable();
-            while rest.peek().is_some() {
-            }
-        }
+        participant.transport.tell_arrivals(now, sender);
     }
 
     /// REMB to a publisher that has no transport-wide feedback.
@@ -109,7 +109,10 @@ impl Shard {
         let publications = &mut self.tables.publications;
         let mut ssrcs = Vec::new();
         let mut worst = 0;
-        let Some(uplink) = participant.uplink.as_mut().filter(|uplink| uplink.deadline() <= now) else { return };
+        let Some(uplink) = participant.uplink.as_mut().filter(|uplink| uplink.deadline() <= now)
+        else {
+            return;
+        };
         for key in &participant.publications {
             let Some(publication) = publications.get_mut(*key) else { continue };
             for stream in publication.streams() {
@@ -133,10 +136,26 @@ impl Shard {
         let mut blocks = Vec::new();
         for key in &participant.publications {
             let Some(publication) = self.tables.publications.get_mut(*key) else { continue };
-            blocks.extend(publication.streams().filter_map(|stream| stream.report(now, ntp)));
+            blocks.extend(
+                publication
+                    .streams()
+                    .filter_map(|stream| stream.report(now))
+                    .map(ReportBlock::from),
+            );
         }
-        let packet = feedback::reports(participant.reporter(), &participant.cname, &participant.sender_reports(ntp), &blocks);
-        participant.transport.send_rtcp(packet);
+        let sender = participant.reporter();
+        if !blocks.is_empty() {
+            participant
+                .transport
+                .send_rtcp(|out| feedback::write_receiver_report(out, sender, &blocks));
+        }
+        // Some 60 bytes each: a handful together stay far below any MTU.
+        for some in participant.sender_reports(ntp).chunks(REPORTS_TOGETHER) {
+            let cname = participant.cname;
+            participant.transport.send_rtcp(|out| {
+                some.iter().for_each(|report| feedback::write_sender_report(out, report, &cname));
+            });
+        }
     }
 
     /// Decides which layer each of a participant's pictures gets.
@@ -146,22 +165,25 @@ impl Shard {
             return;
         }
         participant.agenda.allocation = now + ALLOCATION_INTERVAL;
-        let mut wants = Vec::new();
+        let (mut wants, mut layers) = (Vec::new(), Vec::new());
         for slot in participant.slots_of(MediaKind::Video) {
             let Some(subscription) = &slot.subscription else { continue };
-            let Some(publication) = self.tables.publications.get(subscription.publication) else { continue };
-            wants.push(want(participant, slot, publication, publication.layers(now)));
+            let Some(publication) = self.tables.publications.get(subscription.publication) else {
+                continue;
+            };
+            wants.push(slot.want(publication, participant.prefer.pictures));
+            layers.push(publication.layers(now));
         }
+        let layers: Vec<&[Layer]> = layers.iter().map(|layers| layers.as_slice()).collect();
         let budget = participant.prefer.budget.unwrap_or(Bitrate::MAX);
-        let targets = allocate(now, budget, &wants, &participant.targets);
+        let targets = allocate(now, budget, &wants, &layers, &participant.targets);
         let mut waiting = Vec::new();
-        for (slot, target) in targets.iter() {
-            let id = SlotId(u8::try_from(slot).unwrap_or(u8::MAX));
-            let Some(slot) = participant.slot(id) else { continue };
+        for slot in &mut participant.slots {
             let Some(subscription) = &mut slot.subscription else { continue };
+            let Some(target) = targets.get(WantId(subscription.id.0)) else { continue };
             subscription.selector.set_target(target.layer);
             if subscription.selector.wants_keyframe().is_some() {
-                waiting.push(id);
+                waiting.push(slot.spec.id);
             }
         }
         participant.targets = targets;
@@ -175,11 +197,11 @@ impl Shard {
         let Some(channel) = self.tables.channels.get_mut(key) else { return };
         let Some(active) = channel.speakers.active(now) else { return };
         let (publications, participants) = (&self.tables.publications, &self.tables.participants);
-        let speaker = |(key, level)| {
-            let owner = publications.get(key)?.owner;
-            Some(Speaker { participant: participants.get(owner)?.id, level })
+        let speaker = |speaking: &Speaking<PublicationKey>| {
+            let owner = publications.get(speaking.who)?.owner;
+            Some(Speaker { participant: participants.get(owner)?.id, level: speaking.level })
         };
-        let speakers: Vec<_> = active.filter_map(speaker).collect();
+        let speakers: Vec<_> = active.iter().filter_map(speaker).collect();
         if speakers != channel.told {
             channel.told.clone_from(&speakers);
             let id = channel.id;
@@ -187,3 +209,14 @@ impl Shard {
         }
     }
 }
+
+impl From<Reception> for ReportBlock {
+    fn from(reception: Reception) -> Self {
+        let Reception { ssrc, fraction_lost, lost, highest, jitter, last_sender_report, delay } =
+            reception;
+        Self { ssrc, fraction_lost, lost, highest, jitter, last_sender_report, delay }
+    }
+}
+
+/// Sender reports, each with the CNAME, in one datagram.
+const REPORTS_TOGETHER: usize = 8;

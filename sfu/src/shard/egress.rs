@@ -87,8 +87,14 @@ impl Participant {
         }
     }
 
-    fn send(&mut self, path: Path, outgoing: &Outgoing, sending: &mut Sending<'_>) -> Result<(), DropReason> {
-        let publication = sending.publications.get(outgoing.publication).ok_or(DropReason::SlotChanged)?;
+    fn send(
+        &mut self,
+        path: Path,
+        outgoing: &Outgoing,
+        sending: &mut Sending<'_>,
+    ) -> Result<(), DropReason> {
+        let publication =
+            sending.publications.get(outgoing.publication).ok_or(DropReason::SlotChanged)?;
         let recorded = publication.history.get(outgoing.key).ok_or(DropReason::HistoryOverrun)?;
         let place = usize::from(outgoing.slot.0);
         let slot = self.slots.get_mut(place).ok_or(DropReason::SlotChanged)?;
@@ -98,7 +104,9 @@ impl Participant {
             transport_sequence: counted.then(|| self.transport.sent.next()),
             absolute_send_time: sending.absolute_send_time,
         };
-        let Some(sealer) = self.transport.sealer() else { return Err(DropReason::ReceiverNotConnected) };
+        let Some(sealer) = self.transport.sealer() else {
+            return Err(DropReason::ReceiverNotConnected);
+        };
         let mut outcome = Err(DropReason::SealFailed);
         let _ = sending.out.write(path, |room| {
             outcome = slot.write(room, outgoing, &recorded, postmark, sealer);
@@ -112,14 +120,17 @@ impl Participant {
             &mut sending.counters.packets_forwarded
         };
         counter.count(kind);
-        self.transport.sent.push(sending.now, sent::Entry {
-            history: outgoing.key,
-            publication: outgoing.publication,
-            slot: outgoing.slot,
-            rewrite: outgoing.rewrite,
-            size: u16::try_from(length).unwrap_or(u16::MAX),
-            kind: if outgoing.resend { sent::Kind::Resend } else { sent::Kind::Media },
-        });
+        self.transport.sent.push(
+            sending.now,
+            sent::Entry {
+                history: outgoing.key,
+                publication: outgoing.publication,
+                slot: outgoing.slot,
+                rewrite: outgoing.rewrite,
+                size: u16::try_from(length).unwrap_or(u16::MAX),
+                kind: if outgoing.resend { sent::Kind::Resend } else { sent::Kind::Media },
+            },
+        );
         Ok(())
     }
 }
@@ -140,7 +151,11 @@ impl Default for Farewells {
 
 impl Farewells {
     /// Lets `write` fill a buffer for `path`; it returns the length to send, if any, and what to hand on.
-    pub(super) fn reply<T>(&mut self, path: Path, write: impl FnOnce(&mut [u8]) -> (Option<usize>, T)) -> T {
+    pub(super) fn reply<T>(
+        &mut self,
+        path: Path,
+        write: impl FnOnce(&mut [u8]) -> (Option<usize>, T),
+    ) -> T {
         let mut buffer = ArrayVec::from([0; FAREWELL_BYTES]);
         let (length, handed_on) = write(&mut buffer);
         if let Some(length) = length

@@ -19,7 +19,8 @@ impl Shard {
     pub(super) fn rtcp(&mut self, now: Instant, datagram: Datagram<'_>) -> Result<(), DropReason> {
         let Datagram { path, arrival, data, .. } = datagram;
         let key = self.tables.participant_by_path(&path).ok_or(DropReason::RtcpUnknownPath)?;
-        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::RtcpUnknownPath)?;
+        let participant =
+            self.tables.participants.get_mut(key).ok_or(DropReason::RtcpUnknownPath)?;
         let end = participant.transport.open_rtcp(data)?;
         let compound = data.get(..end).ok_or(DropReason::RtcpMalformed)?;
         self.touch(key);
@@ -42,10 +43,14 @@ impl Shard {
                 entries.for_each(|sequence| self.resend(now, key, media, sequence));
             }
             Rtcp::Pli { media } => self.keyframe_wanted(now, key, media),
-            Rtcp::Fir(entries) => entries.for_each(|(media, _)| self.keyframe_wanted(now, key, media)),
+            Rtcp::Fir(entries) => {
+                entries.for_each(|(media, _)| self.keyframe_wanted(now, key, media))
+            }
             Rtcp::TransportWide(feedback) => {
                 if let Some(participant) = self.tables.participants.get_mut(key) {
-                    for (sequence, _) in feedback.arrivals().filter(|(_, arrived)| arrived.is_some()) {
+                    for (sequence, _) in
+                        feedback.arrivals().filter(|(_, arrived)| arrived.is_some())
+                    {
                         let _ = participant.transport.sent.acknowledge(now, sequence);
                     }
                 }
@@ -63,7 +68,9 @@ impl Shard {
         let Some(origin) = participant.streams.known(ssrc) else { return };
         participant.clock.sender_report(ntp, ours);
         let publication = self.tables.publications.get_mut(origin.publication);
-        if let Some(stream) = publication.and_then(|publication| publication.stream(origin.encoding)) {
+        if let Some(stream) =
+            publication.and_then(|publication| publication.stream(origin.encoding))
+        {
             stream.sender_report(arrival, ntp, timestamp);
         }
     }
@@ -115,7 +122,10 @@ impl Shard {
     /// Asks the publisher of what a slot carries for a keyframe of the layer that flows or should.
     pub(super) fn want_keyframe(&mut self, now: Instant, key: ParticipantKey, slot: SlotId) {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
-        let Some(subscription) = participant.slot(slot).and_then(|slot| slot.subscription.as_ref()) else { return };
+        let Some(subscription) = participant.slot(slot).and_then(|slot| slot.subscription.as_ref())
+        else {
+            return;
+        };
         let layer = subscription.selector.wants_keyframe().or(subscription.selector.current());
         let (Some(layer), publication) = (layer, subscription.publication) else { return };
         if let Some(publication) = self.tables.publications.get_mut(publication) {
@@ -135,7 +145,9 @@ impl Shard {
 
     /// A moment in our NTP clock.
     pub(super) fn ntp(&self, at: Instant) -> u64 {
-        self.config.start_ntp.wrapping_add(ntp_units(at.saturating_duration_since(self.config.start)))
+        self.config
+            .start_ntp
+            .wrapping_add(ntp_units(at.saturating_duration_since(self.config.start)))
     }
 }
 

@@ -38,29 +38,27 @@ impl Shard {
 
     fn stun(&mut self, now: Instant, path: Path, data: &[u8]) -> Result<(), DropReason> {
         let request = BindingRequest::parse(data)?;
-        let key = request.username.and_then(|name| self.tables.participant_by_ufrag(name.addressed));
+        let key =
+            request.username.and_then(|name| self.tables.participant_by_ufrag(name.addressed));
         let key = key.ok_or(DropReason::StunUnknownUfrag)?;
-        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::StunUnknownUfrag)?;
-        let verdict = self.farewells.reply(path, |reply| {
-            let verdict = participant.transport.ice.handle_request(now, path, &request, reply);
-            (verdict.reply_length(), verdict)
-        });
-        match verdict {
-            Verdict::Accepted { learnt, replaced, .. } => {
-                if learnt {
-                    self.tables.index_path(key, path, replaced);
-                }
-                self.check_connected(key);
-                self.touch(key);
-                Ok(())
-            }
-            Verdict::Refused { reason, .. } => Err(reason),
-        }
+        let participant =
+            self.tables.participants.get_mut(key).ok_or(DropReason::StunUnknownUfrag)?;
+        let accepted = self.farewells.reply(path, |reply| {
+            let Verdict { reply, result } =
+                participant.transport.ice.handle_request(now, path, &request, reply);
+            (reply, result)
+        })?;
+        self.counters.stun_answered.count();
+        self.tables.note(key, path, &accepted);
+        self.check_connected(key);
+        self.touch(key);
+        Ok(())
     }
 
     fn dtls(&mut self, now: Instant, path: Path, data: &[u8]) -> Result<(), DropReason> {
         let key = self.tables.participant_by_path(&path).ok_or(DropReason::DtlsUnknownPath)?;
-        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::DtlsUnknownPath)?;
+        let participant =
+            self.tables.participants.get_mut(key).ok_or(DropReason::DtlsUnknownPath)?;
         match participant.transport.handshake(now, data) {
             Ok(Handshake::Going) => {}
             Ok(Handshake::Secured) => {
@@ -85,7 +83,8 @@ impl Shard {
     fn rtp(&mut self, now: Instant, datagram: Datagram<'_>) -> Result<(), DropReason> {
         let Datagram { path, arrival, data, .. } = datagram;
         let key = self.tables.participant_by_path(&path).ok_or(DropReason::RtpUnknownPath)?;
-        let participant = self.tables.participants.get_mut(key).ok_or(DropReason::RtpUnknownPath)?;
+        let participant =
+            self.tables.participants.get_mut(key).ok_or(DropReason::RtpUnknownPath)?;
         let (origin, incoming) = participant.open(arrival, data)?;
         self.touch(key);
         let Some(publication) = self.tables.publications.get_mut(origin.publication) else {
@@ -94,7 +93,9 @@ impl Shard {
         let kind = publication.spec.source.kind();
         self.counters.packets_received.count(kind);
         let received = publication.receive(now, &incoming)?;
-        let Some(owner) = self.tables.participants.get(key) else { return Err(DropReason::UnknownStream) };
+        let Some(owner) = self.tables.participants.get(key) else {
+            return Err(DropReason::UnknownStream);
+        };
         if !owner.has_on(publication.spec.source) || !publication.spec.active {
             return Err(DropReason::Muted);
         }
@@ -113,7 +114,9 @@ impl Shard {
 
     /// The first packet of a publication, or the first after it was switched off: now it takes slots.
     fn go_live(&mut self, now: Instant, key: ParticipantKey, origin: Origin) {
-        let Some(publication) = self.tables.publications.get_mut(origin.publication) else { return };
+        let Some(publication) = self.tables.publications.get_mut(origin.publication) else {
+            return;
+        };
         publication.live = true;
         let (id, source) = (publication.spec.id, publication.spec.source);
         let Some(participant) = self.tables.participants.get(key) else { return };
@@ -147,13 +150,17 @@ impl Shard {
         received: Received,
     ) {
         let Received::Packet { key: history, index, info } = received else { return };
-        let Some(publication) = self.tables.publications.get_mut(origin.publication) else { return };
+        let Some(publication) = self.tables.publications.get_mut(origin.publication) else {
+            return;
+        };
         let Some(owner) = self.tables.participants.get(key) else { return };
         let arrival = incoming.arrival.saturating_duration_since(self.config.start);
         let arrival_ntp = self.config.start_ntp.wrapping_add(ntp_units(arrival));
         let theirs = publication.capture_ntp(origin.encoding, incoming.timestamp, incoming.arrival);
         let ours = theirs.and_then(|theirs| owner.clock.ours(theirs));
-        let Some((payload, clock_rate)) = publication.payload(incoming.payload_type) else { return };
+        let Some((payload, clock_rate)) = publication.payload(incoming.payload_type) else {
+            return;
+        };
         let offered = Offered {
             publication: origin.publication,
             key: history,
@@ -163,12 +170,19 @@ impl Shard {
             timestamp: incoming.timestamp,
             clock_rate,
             info,
-            capture: ours.map_or(Capture::Unknown, |ntp| Capture::Known { clock: publication.spec.id.0, ntp }),
+            capture: ours.map_or(Capture::Unknown, |ntp| Capture::Known {
+                clock: publication.spec.id.0,
+                ntp,
+            }),
             arrival,
             capture_ntp: ours.unwrap_or(arrival_ntp),
         };
         let size = incoming.payload.len() + PACKET_OVERHEAD;
-        let class = if publication.spec.source.kind() == MediaKind::Audio { Class::Audio } else { Class::Video };
+        let class = if publication.spec.source.kind() == MediaKind::Audio {
+            Class::Audio
+        } else {
+            Class::Video
+        };
         for subscriber in publication.subscribers() {
             let receiver = self.tables.participants.get_mut(subscriber.participant);
             let Some(receiver) = receiver else { continue };
@@ -192,7 +206,9 @@ fn skip_at_all(
     index: u64,
 ) {
     for subscriber in publication.subscribers() {
-        if let Some(slot) = participants.get_mut(subscriber.participant).and_then(|it| it.slot(subscriber.slot)) {
+        if let Some(slot) =
+            participants.get_mut(subscriber.participant).and_then(|it| it.slot(subscriber.slot))
+        {
             slot.skip(encoding, index);
         }
     }

@@ -129,7 +129,8 @@ impl Shard {
     }
 
     fn tell(&mut self, event: Event) {
-        let periodic = matches!(event, Event::Speakers(..) | Event::Metrics(_) | Event::Publishing(..));
+        let periodic =
+            matches!(event, Event::Speakers(..) | Event::Metrics(_) | Event::Publishing(..));
         // Where nobody listens, what will be said again anyway is not kept. The rest is bounded by the commands that cause it.
         if !(periodic && self.events.len() >= EVENTS_MAX) {
             self.events.push_back(event);

@@ -15,7 +15,11 @@ impl Shard {
     /// Gives every member of a channel the pictures and voices it should have.
     pub(super) fn seat(&mut self, now: Instant, channel: ChannelKey) {
         self.choose_voices(now, channel);
-        let Some(members) = self.tables.channels.get(channel).map(|channel| channel.members.clone()) else { return };
+        let Some(members) =
+            self.tables.channels.get(channel).map(|channel| channel.members.clone())
+        else {
+            return;
+        };
         for member in members {
             self.seat_pictures(now, channel, member);
             self.seat_voices(now, channel, member);
@@ -28,7 +32,11 @@ impl Shard {
         if !self.choose_voices(now, channel) {
             return;
         }
-        let Some(members) = self.tables.channels.get(channel).map(|channel| channel.members.clone()) else { return };
+        let Some(members) =
+            self.tables.channels.get(channel).map(|channel| channel.members.clone())
+        else {
+            return;
+        };
         for member in members {
             self.seat_voices(now, channel, member);
             self.tell_assignments(member);
@@ -39,9 +47,9 @@ impl Shard {
     fn choose_voices(&mut self, now: Instant, channel: ChannelKey) -> bool {
         let Some(channel) = self.tables.channels.get_mut(channel) else { return false };
         let chosen = channel.speakers.select(now);
-        let changed = !chosen.clone().eq(channel.voices.iter().copied());
+        let changed = !chosen.all().eq(channel.voices.iter().copied());
         if changed {
-            channel.voices = chosen.collect();
+            channel.voices = chosen.all().collect();
         }
         changed
     }
@@ -50,12 +58,15 @@ impl Shard {
         let Some(channel) = self.tables.channels.get(channel) else { return };
         let others = channel.publications.iter().copied().filter(|key| {
             let publication = self.tables.publications.get(*key);
-            publication.is_some_and(|it| it.live && it.owner != member && it.spec.source.kind() == MediaKind::Video)
+            publication.is_some_and(|it| {
+                it.live && it.owner != member && it.spec.source.kind() == MediaKind::Video
+            })
         });
         let wishes: Vec<_> = others.map(|publication| Wish { publication, pair: None }).collect();
         let without = self.seat_kind(now, member, MediaKind::Video, &wishes);
         let Some(participant) = self.tables.participants.get_mut(member) else { return };
-        let voices = u8::try_from(participant.slots_of(MediaKind::Audio).count()).unwrap_or(u8::MAX);
+        let voices =
+            u8::try_from(participant.slots_of(MediaKind::Audio).count()).unwrap_or(u8::MAX);
         let needed = (self.config.limits.voices.max(voices), pictures_needed(wishes.len()));
         if without > 0 && participant.told.needed != needed {
             participant.told.needed = needed;
@@ -67,13 +78,22 @@ impl Shard {
     fn seat_voices(&mut self, now: Instant, channel: ChannelKey, member: ParticipantKey) {
         let Some(channel) = self.tables.channels.get(channel) else { return };
         let Some(participant) = self.tables.participants.get(member) else { return };
-        let places = participant.slots_of(MediaKind::Audio).count().min(usize::from(self.config.limits.voices));
+        let places = participant
+            .slots_of(MediaKind::Audio)
+            .count()
+            .min(usize::from(self.config.limits.voices));
         let others = channel.voices.iter().copied().filter(|key| {
-            self.tables.publications.get(*key).is_some_and(|publication| publication.owner != member)
+            self.tables
+                .publications
+                .get(*key)
+                .is_some_and(|publication| publication.owner != member)
         });
         let heard = others.take(if participant.voice.deafened { 0 } else { places });
         let wishes: Vec<_> = heard
-            .map(|publication| Wish { publication, pair: self.pair_of_picture(participant, publication) })
+            .map(|publication| Wish {
+                publication,
+                pair: self.pair_of_picture(participant, publication),
+            })
             .collect();
         self.seat_kind(now, member, MediaKind::Audio, &wishes);
     }
@@ -87,14 +107,23 @@ impl Shard {
             Source::Camera | Source::Screen => return None,
         };
         let slot = listener.slots_of(MediaKind::Video).find(|slot| {
-            let carried = slot.subscription.as_ref().and_then(|it| self.tables.publications.get(it.publication));
+            let carried = slot
+                .subscription
+                .as_ref()
+                .and_then(|it| self.tables.publications.get(it.publication));
             carried.is_some_and(|it| it.owner == voice.owner && it.spec.source == picture)
         })?;
         Some(slot.spec.pair)
     }
 
     /// Assigns `wishes` to a member's slots of one kind; returns how many find none.
-    fn seat_kind(&mut self, now: Instant, member: ParticipantKey, kind: MediaKind, wishes: &[Wish]) -> usize {
+    fn seat_kind(
+        &mut self,
+        now: Instant,
+        member: ParticipantKey,
+        kind: MediaKind,
+        wishes: &[Wish],
+    ) -> usize {
         let Some(participant) = self.tables.participants.get(member) else { return 0 };
         let place = |slot: &crate::subscription::slot::Slot| Place {
             slot: slot.spec.id,
@@ -113,7 +142,13 @@ impl Shard {
         without
     }
 
-    fn subscribe(&mut self, now: Instant, member: ParticipantKey, slot: SlotId, key: PublicationKey) {
+    fn subscribe(
+        &mut self,
+        now: Instant,
+        member: ParticipantKey,
+        slot: SlotId,
+        key: PublicationKey,
+    ) {
         let Some(publication) = self.tables.publications.get_mut(key) else { return };
         let Some(participant) = self.tables.participants.get_mut(member) else { return };
         participant.agenda.allocation = now;
@@ -126,7 +161,10 @@ impl Shard {
     fn unsubscribe(&mut self, member: ParticipantKey, slot: SlotId) {
         let Some(participant) = self.tables.participants.get_mut(member) else { return };
         participant.transport.pacer.drop_where(|outgoing| outgoing.slot == slot);
-        let Some(subscription) = participant.slot(slot).and_then(|slot| slot.subscription.take()) else { return };
+        let Some(subscription) = participant.slot(slot).and_then(|slot| slot.subscription.take())
+        else {
+            return;
+        };
         if let Some(publication) = self.tables.publications.get_mut(subscription.publication) {
             publication.unsubscribe(Subscriber { participant: member, slot });
         }
@@ -192,7 +230,8 @@ impl Shard {
     /// Tells signaling what a participant's slots carry, where that changed.
     fn tell_assignments(&mut self, member: ParticipantKey) {
         let Some(participant) = self.tables.participants.get(member) else { return };
-        let assignments: Vec<_> = participant.slots.iter().filter_map(|slot| self.assignment(slot)).collect();
+        let assignments: Vec<_> =
+            participant.slots.iter().filter_map(|slot| self.assignment(slot)).collect();
         if assignments == participant.told.assignments {
             return;
         }

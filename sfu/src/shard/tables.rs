@@ -8,9 +8,11 @@ use slotmap::SlotMap;
 
 use crate::channel::participant::{Participant, ParticipantKey};
 use crate::channel::{ChannelKey, VoiceChannel};
+use crate::command::IceCredentials;
 use crate::media::{ChannelId, ParticipantId};
 use crate::net::batch::Path;
 use crate::publication::{Publication, PublicationKey};
+use crate::transport::ice::Accepted;
 
 /// Participants, publications and channels, each in one place, and the ways to find them.
 ///
@@ -89,19 +91,35 @@ impl Tables {
     }
 
     /// Makes a participant findable by the user name fragments its ICE agent answers to.
-    pub(super) fn index_ufrags(&mut self, key: ParticipantKey) {
+    fn index_ufrags(&mut self, key: ParticipantKey) {
         let Some(participant) = self.participants.get(key) else { return };
         for ufrag in participant.transport.ice.local_ufrags() {
-            self.by_ufrag.insert(ufrag, key);
+            if let Ok(ufrag) = ArrayString::from(ufrag) {
+                self.by_ufrag.insert(ufrag, key);
+            }
         }
     }
 
-    /// Makes a participant findable by an address from which a checked STUN request came; forgets `instead`.
-    pub(super) fn index_path(&mut self, key: ParticipantKey, path: Path, instead: Option<Path>) {
-        if let Some(old) = instead {
-            self.forget_path(key, &old);
+    /// Gives a participant's ICE agent new credentials, beside the old ones until the client uses them.
+    pub(super) fn restart_ice(&mut self, key: ParticipantKey, local: IceCredentials) {
+        let Some(participant) = self.participants.get_mut(key) else { return };
+        if let Some(replaced) = participant.transport.ice.restart(local) {
+            self.by_ufrag.remove(&replaced);
         }
-        self.by_path.insert(path, key);
+        self.index_ufrags(key);
+    }
+
+    /// Takes in what a checked STUN request changed.
+    pub(super) fn note(&mut self, key: ParticipantKey, path: Path, accepted: &Accepted) {
+        if let Some(forgotten) = accepted.forgotten {
+            self.forget_path(key, &forgotten);
+        }
+        if accepted.learnt {
+            self.by_path.insert(path, key);
+        }
+        if let Some(retired) = &accepted.retired {
+            self.by_ufrag.remove(retired);
+        }
     }
 
     /// Takes a participant out of everything but its channel's publications, which must be ended first.
@@ -109,7 +127,7 @@ impl Tables {
         let participant = self.participants.remove(key)?;
         self.by_id.remove(&participant.id);
         for ufrag in participant.transport.ice.local_ufrags() {
-            self.by_ufrag.remove(&ufrag);
+            self.by_ufrag.remove(ufrag);
         }
         for path in participant.transport.ice.paths() {
             self.forget_path(key, &path);

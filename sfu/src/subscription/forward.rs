@@ -90,7 +90,9 @@ impl Slot {
     /// Tells the rewriter of a packet that is not forwarded on purpose, so that its number leaves no gap.
     pub fn skip(&mut self, encoding: u8, index: u64) {
         let Some(subscription) = &self.subscription else { return };
-        if subscription.started && subscription.selector.current() == Some(LayerId::spatial(encoding)) {
+        if subscription.started
+            && subscription.selector.current() == Some(LayerId::spatial(encoding))
+        {
             self.rewriter.skip(index);
         }
     }

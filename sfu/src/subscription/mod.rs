@@ -14,7 +14,7 @@ use simulcast::codec::Codec;
 use simulcast::selector::Selector;
 
 use crate::channel::participant::ParticipantKey;
-use crate::media::{Format, MediaKind, PayloadMap, PayloadType, SlotSpec};
+use crate::media::{Format, MediaKind, PayloadMap, PayloadType, PublicationId, SlotSpec};
 use crate::publication::{Publication, PublicationKey};
 
 /// A publication assigned to a slot.
@@ -22,6 +22,8 @@ use crate::publication::{Publication, PublicationKey};
 pub struct Subscription {
     /// Which track.
     pub publication: PublicationKey,
+    /// The same, as signaling and receivers know it.
+    pub id: PublicationId,
     /// Whose track.
     pub publisher: ParticipantKey,
     /// Which layer of it.
@@ -63,7 +65,8 @@ impl Subscription {
             MediaKind::Video => Selector::Paused,
         };
         let carriages = Self::carriages(publication, slot);
-        Self { publication: key, publisher: publication.owner, selector, started: false, carriages }
+        let (id, publisher) = (publication.spec.id, publication.owner);
+        Self { publication: key, id, publisher, selector, started: false, carriages }
     }
 
     /// Takes over payload types that a new answer changed on either side; what flows goes on.
@@ -71,7 +74,10 @@ impl Subscription {
         self.carriages = Self::carriages(publication, slot);
     }
 
-    fn carriages(publication: &Publication, slot: &SlotSpec) -> ArrayVec<Option<Carriage>, PAYLOADS_MAX> {
+    fn carriages(
+        publication: &Publication,
+        slot: &SlotSpec,
+    ) -> ArrayVec<Option<Carriage>, PAYLOADS_MAX> {
         let offered = publication.spec.payloads.iter().take(PAYLOADS_MAX);
         offered.map(|map| Carriage::of(map.format, &slot.payloads)).collect()
     }
@@ -87,11 +93,19 @@ impl Carriage {
     fn of(format: Format, accepted: &[PayloadMap]) -> Option<Self> {
         let find = |format| accepted.iter().find(|map| map.format == format);
         let codec = format.codec();
-        let carry = |map: &PayloadMap, part| Self { payload_type: map.payload_type, rtx: map.rtx, codec, part };
+        let carry = |map: &PayloadMap, part| Self {
+            payload_type: map.payload_type,
+            rtx: map.rtx,
+            codec,
+            part,
+        };
         match (find(format), format) {
             (Some(map), _) => Some(carry(map, Part::Whole)),
             (None, Format::Red) => find(Format::Opus).map(|map| carry(map, Part::Primary)),
-            (None, Format::Opus | Format::Vp8 | Format::Vp9(_) | Format::H264(_) | Format::Av1(_)) => None,
+            (
+                None,
+                Format::Opus | Format::Vp8 | Format::Vp9(_) | Format::H264(_) | Format::Av1(_),
+            ) => None,
         }
     }
 }

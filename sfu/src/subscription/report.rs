@@ -2,25 +2,15 @@
 
 use simulcast::RtpTimestamp;
 
+use crate::media::Ssrc;
+use crate::packet::feedback::SenderReport;
+
 /// Counts of one slot's stream, and the pair of times that its sender report carries.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SlotReport {
     packets: u32,
     octets: u32,
     last: Option<(RtpTimestamp, u64)>,
-}
-
-/// The sender information of a report.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct SenderInformation {
-    /// Wall time of the report, NTP.
-    pub ntp: u64,
-    /// The same moment in the slot's media time.
-    pub timestamp: RtpTimestamp,
-    /// Packets sent on the slot's SSRC.
-    pub packets: u32,
-    /// Payload bytes sent on it.
-    pub octets: u32,
 }
 
 impl SlotReport {
@@ -37,14 +27,15 @@ impl SlotReport {
 
     /// What to report at `now_ntp`; `None` until something was sent.
     #[must_use]
-    pub fn sender_information(&self, now_ntp: u64, clock_rate: u32) -> Option<SenderInformation> {
+    pub fn sender_report(&self, now_ntp: u64, ssrc: Ssrc, clock_rate: u32) -> Option<SenderReport> {
         let (timestamp, capture) = self.last.filter(|_| self.packets > 0)?;
         let since = i128::from(now_ntp.wrapping_sub(capture).cast_signed());
         // 2^32 NTP units are a second. A capture lies at most minutes from now, so the product fits easily.
         let ticks = (since * i128::from(clock_rate)) >> 32;
         let ticks = i32::try_from(ticks).unwrap_or_default().cast_unsigned();
         let timestamp = timestamp.plus(ticks);
-        Some(SenderInformation { ntp: now_ntp, timestamp, packets: self.packets, octets: self.octets })
+        let (packets, octets) = (self.packets, self.octets);
+        Some(SenderReport { ssrc, ntp: now_ntp, timestamp, packets, octets })
     }
 }
 
@@ -54,13 +45,14 @@ mod tests {
 
     #[test]
     fn the_report_pairs_now_with_the_media_time_of_now() {
-        let mut report = SlotReport::default();
-        assert_eq!(report.sender_information(9 << 32, 48_000), None);
+        let (mut report, ssrc) = (SlotReport::default(), Ssrc(7));
+        assert_eq!(report.sender_report(9 << 32, ssrc, 48_000), None);
         report.forwarded(RtpTimestamp(u32::MAX), 10 << 32);
         report.sent(100);
         // Half a second after the capture: 24,000 ticks of Opus' clock, over the wrap.
         let now = (10 << 32) + (1 << 31);
-        let expected = SenderInformation { ntp: now, timestamp: RtpTimestamp(23_999), packets: 1, octets: 100 };
-        assert_eq!(report.sender_information(now, 48_000), Some(expected));
+        let timestamp = RtpTimestamp(23_999);
+        let expected = SenderReport { ssrc, ntp: now, timestamp, packets: 1, octets: 100 };
+        assert_eq!(report.sender_report(now, ssrc, 48_000), Some(expected));
     }
 }

@@ -1,5 +1,6 @@
 //! One receive m-line of a participant: a fixed SSRC that carries whichever publication is assigned to it.
 
+use simulcast::allocator::{Choice, Class, Kind, Want, WantId};
 use simulcast::codec::descriptor::rewrite_descriptor;
 use simulcast::codec::{Codec, opus};
 use simulcast::rewriter::{Rewriter, write_prefix};
@@ -7,11 +8,14 @@ use simulcast::sequence::Unwrapper;
 use simulcast::{RtpTimestamp, SequenceNumber};
 
 use super::forward::Outgoing;
-use super::report::{SenderInformation, SlotReport};
+use super::report::SlotReport;
 use super::{Carriage, Part, Subscription};
+use crate::command::Pictures;
 use crate::drop::DropReason;
-use crate::media::{Format, MediaKind, PayloadType, PublicationId, SlotSpec};
+use crate::media::{Format, MediaKind, PayloadType, PublicationId, SlotSpec, Source};
+use crate::packet::feedback::SenderReport;
 use crate::packet::header::{HeaderFields, HeaderTemplate, Passed};
+use crate::publication::Publication;
 use crate::publication::history::Recorded;
 use crate::transport::srtp::Sealer;
 
@@ -84,8 +88,31 @@ impl Slot {
     /// Takes over what a new answer says; its SSRCs stay.
     pub fn renegotiate(&mut self, spec: SlotSpec) {
         self.media = HeaderTemplate::new(spec.ssrc, spec.mid, &spec.extensions);
-        self.retransmissions = spec.rtx.map(|rtx| HeaderTemplate::new(rtx, spec.mid, &spec.extensions));
+        self.retransmissions =
+            spec.rtx.map(|rtx| HeaderTemplate::new(rtx, spec.mid, &spec.extensions));
         self.spec = spec;
+    }
+
+    /// What its receiver wants of the publication it carries.
+    #[must_use]
+    pub fn want(&self, publication: &Publication, pictures: Pictures) -> Want {
+        let SlotView { width, height, priority } = self.view;
+        let kind = match publication.spec.source {
+            Source::Screen | Source::ScreenSound => Kind::Screen,
+            Source::Camera | Source::Microphone => Kind::Camera,
+        };
+        let class = match priority {
+            0 | 1 => Class::Visible,
+            2 => Class::Speaker,
+            3.. => Class::Pinned,
+        };
+        let choice = match pictures {
+            Pictures::Automatic => Choice::Automatic,
+            Pictures::SaveData => Choice::Lowest,
+            Pictures::SoundOnly => Choice::Paused,
+        };
+        let (id, size) = (WantId(publication.spec.id.0), u32::from(width) * u32::from(height));
+        Want { id, kind, class, height, size, frame_rate: 0, choice }
     }
 
     /// Writes a packet from the history, sealed, into `out`; returns its length.
@@ -100,13 +127,14 @@ impl Slot {
         postmark: Postmark,
         sealer: &mut Sealer,
     ) -> Result<usize, DropReason> {
-        let subscription = self.subscription.as_ref().filter(|it| it.publication == outgoing.publication);
+        let subscription =
+            self.subscription.as_ref().filter(|it| it.publication == outgoing.publication);
         let subscription = subscription.ok_or(DropReason::SlotChanged)?;
-        let carriage = subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;
+        let carriage =
+            subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;
         let stream = self.stream(outgoing, carriage).ok_or(DropReason::RtxNotNegotiated)?;
         let mut descriptor = [0; DESCRIPTOR_MAX];
-        let rewritten =
-            rewrite_descriptor(recorded.descriptor, &outgoing.rewrite, &mut descriptor);
+        let rewritten = rewrite_descriptor(recorded.descriptor, &outgoing.rewrite, &mut descriptor);
         let meta = recorded.meta;
         let fields = HeaderFields {
             marker: meta.marker,
@@ -122,15 +150,21 @@ impl Slot {
                 orientation: meta.orientation,
                 playout_delay: meta.playout_delay,
                 capture_time: meta.capture_time,
-                dependency_descriptor: descriptor.get(..rewritten).filter(|bytes| !bytes.is_empty()),
+                dependency_descriptor: descriptor
+                    .get(..rewritten)
+                    .filter(|bytes| !bytes.is_empty()),
             },
         };
         let payload = match carriage.part {
             Part::Whole => recorded.payload,
-            Part::Primary => opus::primary(recorded.payload).map_err(|_| DropReason::DescriptorMalformed)?,
+            Part::Primary => {
+                opus::primary(recorded.payload).map_err(|_| DropReason::DescriptorMalformed)?
+            }
         };
-        let template = if outgoing.resend { self.retransmissions.as_ref() } else { Some(&self.media) };
-        let header = template.and_then(|it| it.write(out, &fields)).ok_or(DropReason::SealFailed)?;
+        let template =
+            if outgoing.resend { self.retransmissions.as_ref() } else { Some(&self.media) };
+        let header =
+            template.and_then(|it| it.write(out, &fields)).ok_or(DropReason::SealFailed)?;
         let original = outgoing.resend.then_some(outgoing.rewrite.sequence);
         let prefix = Prefix { codec: carriage.codec, header, original };
         let (prefix, rest) = prefix.write(out, payload, outgoing).ok_or(DropReason::SealFailed)?;
@@ -148,12 +182,12 @@ impl Slot {
 
     /// What its sender report says now.
     #[must_use]
-    pub fn sender_information(&self, now_ntp: u64) -> Option<SenderInformation> {
+    pub fn sender_report(&self, now_ntp: u64) -> Option<SenderReport> {
         let clock_rate = match self.spec.kind {
             MediaKind::Audio => Format::Opus.clock_rate(),
             MediaKind::Video => Format::Vp8.clock_rate(),
         };
-        self.report.sender_information(now_ntp, clock_rate)
+        self.report.sender_report(now_ntp, self.spec.ssrc, clock_rate)
     }
 
     fn stream(&self, outgoing: &Outgoing, carriage: Carriage) -> Option<Stream> {

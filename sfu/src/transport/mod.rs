@@ -24,8 +24,10 @@ use crate::command::{Join, Keying};
 use crate::config::ShardConfig;
 use crate::drop::DropReason;
 use crate::event::LostReason;
+use crate::media::Ssrc;
 use crate::net::batch::Path;
 use crate::packet::header::Header;
+use crate::packet::twcc;
 use crate::publication::PublicationKey;
 use crate::subscription::forward::Outgoing;
 use arrivals::Arrivals;
@@ -52,6 +54,7 @@ pub struct Transport {
     /// Round trip, from the client's receiver reports.
     pub round_trip: Option<Duration>,
     security: Security,
+    feedback_count: u8,
 }
 
 /// How far a transport is with its keys.
@@ -77,19 +80,23 @@ impl Transport {
     /// [`LostReason::HandshakeFailed`] where keys that were handed in do not fit their profile: Confab's fault.
     pub fn new(now: Instant, join: &Join, config: &ShardConfig) -> Result<Self, LostReason> {
         let security = match &join.keying {
-            Keying::Dtls { fingerprint, role } => {
-                Security::Handshaking(Box::new(Dtls::new(&config.certificate, *role, *fingerprint, now)))
-            }
+            Keying::Dtls { fingerprint, role } => Security::Handshaking(Box::new(Dtls::new(
+                &config.certificate,
+                *role,
+                *fingerprint,
+                now,
+            ))),
             Keying::Given(keys) => Security::secured(None, keys)?,
         };
         Ok(Self {
-            ice: Ice::new(join.local.clone(), join.remote.clone(), join.consent, now),
+            ice: Ice::new(join.local.clone(), join.consent, now),
             pacer: Pacer::new(now),
             sent: Sent::new(now),
             arrivals: Arrivals::new(now),
             outbox: Outbox::default(),
             round_trip: None,
             security,
+            feedback_count: 0,
         })
     }
 
@@ -181,10 +188,32 @@ impl Transport {
         }
     }
 
-    /// Queues an RTCP packet.
-    pub fn send_rtcp(&mut self, packet: Vec<u8>) {
+    /// Queues the RTCP packets that `write` appends; nothing where it appends none.
+    pub fn send_rtcp(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut packet = Vec::new();
+        write(&mut packet);
         if !packet.is_empty() {
             self.outbox.push(Message::Rtcp(packet));
+        }
+    }
+
+    /// Queues transport-wide feedback about what arrived, where that is due; `sender` is who tells.
+    pub fn tell_arrivals(&mut self, now: Instant, sender: Ssrc) {
+        let micros = |at: Duration| i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+        while let Some(span) = self.arrivals.poll(now) {
+            let packets: Vec<_> =
+                span.packets().map(|(number, at)| (number.0, at.map(micros))).collect();
+            let mut rest = packets.as_slice();
+            while !rest.is_empty() {
+                let count = self.feedback_count;
+                let mut told = 0;
+                // Feedback is about the transport; no one stream is meant, and receivers ignore which is named.
+                self.send_rtcp(|out| {
+                    told = twcc::write(out, sender, Ssrc(0), count, rest.iter().copied())
+                });
+                self.feedback_count = count.wrapping_add(1);
+                rest = rest.get(told.max(1)..).unwrap_or_default();
+            }
         }
     }
 
@@ -210,14 +239,20 @@ impl Transport {
             Security::Handshaking(dtls) => dtls.deadline(),
             Security::Secured { dtls, .. } => dtls.as_ref().and_then(|dtls| dtls.deadline()),
         };
-        dtls.into_iter().chain([self.ice.expires()]).chain(self.pacer.deadline()).min().unwrap_or(self.ice.expires())
+        dtls.into_iter()
+            .chain([self.ice.expires()])
+            .chain(self.pacer.deadline())
+            .min()
+            .unwrap_or(self.ice.expires())
     }
 }
 
 impl Security {
     fn secured(dtls: Option<Box<Dtls>>, keys: &KeyingMaterial) -> Result<Self, LostReason> {
-        let opener = Opener::new(keys.profile, &keys.remote).map_err(|_| LostReason::HandshakeFailed)?;
-        let sealer = Sealer::new(keys.profile, &keys.local).map_err(|_| LostReason::HandshakeFailed)?;
+        let opener =
+            Opener::new(keys.profile, &keys.remote).map_err(|_| LostReason::HandshakeFailed)?;
+        let sealer =
+            Sealer::new(keys.profile, &keys.local).map_err(|_| LostReason::HandshakeFailed)?;
         Ok(Self::Secured { dtls, opener: Box::new(opener), sealer: Box::new(sealer) })
     }
 
@@ -239,7 +274,9 @@ impl Security {
 impl From<OpenError> for DropReason {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::TooShort | OpenError::NotAuthentic | OpenError::NotEncrypted => Self::SrtpAuthentication,
+            OpenError::TooShort | OpenError::NotAuthentic | OpenError::NotEncrypted => {
+                Self::SrtpAuthentication
+            }
             OpenError::Repeated | OpenError::TooOld => Self::SrtpReplay,
             OpenError::TooManyStreams => Self::SrtpTooManySsrcs,
         }

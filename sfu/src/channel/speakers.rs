@@ -153,10 +153,16 @@ impl<K: Copy + Ord> Speakers<K> {
         Some(&self.told)
     }
 
-    /// When to call [`Self::active`] though nobody is heard any more: while somebody was last told to be audible.
+    /// When to call [`Self::active`] though nobody is heard any more: when the first of those last told to be audible will
+    /// have fallen silent, unless heard again before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        if self.told.is_empty() { None } else { self.told_at.map(|told_at| told_at + SILENT_AFTER) }
+        let earliest = self.told_at? + TELL;
+        let silent = self.told.iter().map(|told| match self.person(Some(told.who)) {
+            Some(person) => earliest.max(person.heard_at + SILENT_AFTER),
+            None => earliest,
+        });
+        silent.min()
     }
 
     /// The audible people, loudest first.

@@ -305,14 +305,13 @@ impl Publication {
         })
     }
 
-    /// When [`Self::keyframe_requests`] or the streams' NACKs have something to say.
+    /// When [`Self::keyframe_requests`] or [`Self::losses`] have something to say.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let demands = self.encodings.iter().filter(|encoding| encoding.stream.is_some());
-        let demands = demands.filter_map(|encoding| encoding.demand.deadline());
-        let nacks =
-            self.encodings.iter().filter_map(|encoding| encoding.stream.as_ref()?.nack_deadline());
-        demands.chain(nacks).min()
+        let begun = || self.encodings.iter().filter(|encoding| encoding.stream.is_some());
+        let demands = begun().filter_map(|encoding| encoding.demand.deadline());
+        let losses = begun().filter_map(|encoding| encoding.stream.as_ref()?.nack_deadline());
+        demands.chain(losses.filter(|_| self.spec.feedback.nack)).min()
     }
 
     /// The slots that carry it.

@@ -6,9 +6,9 @@ use simulcast::allocator::{WantId, allocate};
 use simulcast::{Bitrate, Layer};
 
 use super::Shard;
-use crate::channel::ChannelKey;
 use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_INTERVAL};
 use crate::channel::speakers::Speaking;
+use crate::channel::{ChannelKey, VoiceChannel};
 use crate::event::{Event, LostReason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::Direction;
@@ -30,7 +30,13 @@ impl Shard {
         let transport = participant.transport.arrivals.deadline();
         let uplink = participant.uplink.as_ref().map(|uplink| uplink.deadline());
         let agenda = participant.agenda;
-        for at in own.chain(transport).chain(uplink).chain([agenda.report, agenda.allocation]) {
+        let speakers = self.led_channel(key).and_then(|channel| channel.speakers.deadline());
+        for at in own
+            .chain(transport)
+            .chain(uplink)
+            .chain(speakers)
+            .chain([agenda.report, agenda.allocation])
+        {
             earliest = earliest.min(at);
         }
         Some(earliest)
@@ -53,6 +59,17 @@ impl Shard {
         self.tell_uplink(now, key);
         self.report(now, key);
         self.allocate(now, key);
+        if let Some(participant) = self.tables.participants.get(key)
+            && self.led_channel(key).is_some()
+        {
+            self.tell_speakers(now, participant.channel);
+        }
+    }
+
+    /// The channel that a participant wakes for: the first member does, so that silence after the last word is told.
+    fn led_channel(&self, key: ParticipantKey) -> Option<&VoiceChannel> {
+        let channel = self.tables.channels.get(self.tables.participants.get(key)?.channel)?;
+        Some(channel).filter(|channel| channel.members.first() == Some(&key))
     }
 
     /// NACKs to the publisher.

@@ -50,7 +50,7 @@ impl Shard {
         })?;
         self.counters.stun_answered.count();
         self.tables.note(key, path, &accepted);
-        self.check_connected(key);
+        self.check_connected(now, key);
         self.touch(key);
         Ok(())
     }
@@ -63,7 +63,7 @@ impl Shard {
             Ok(Handshake::Going) => {}
             Ok(Handshake::Secured) => {
                 self.counters.handshakes.count(crate::metrics::Handshake::Completed);
-                self.check_connected(key);
+                self.check_connected(now, key);
             }
             Err(reason) => self.lose(now, key, reason),
         }
@@ -71,10 +71,11 @@ impl Shard {
         Ok(())
     }
 
-    fn check_connected(&mut self, key: ParticipantKey) {
+    fn check_connected(&mut self, now: Instant, key: ParticipantKey) {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         if !participant.told.connected && participant.transport.is_connected() {
             participant.told.connected = true;
+            participant.agenda.allocation = now;
             let id = participant.id;
             self.tell(Event::Connected(id));
         }

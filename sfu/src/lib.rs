@@ -1,6 +1,6 @@
 //! The media plane: RTP from one participant to the others, layer by layer, never decoded.
 //!
-//! [`Shard`](shard::Shard) is a deterministic core. It owns everything one media thread knows and
+//! [`Shard`] is a deterministic core. It owns everything one media thread knows and
 //! is driven from outside: datagrams, commands and time go in; datagrams, events and the next
 //! deadline come out. It never asks for the time, a random number or the environment. Around it,
 //! `net` is the only code that touches sockets, threads and the clock.

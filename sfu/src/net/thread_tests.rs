@@ -19,7 +19,7 @@ fn shard(start: Instant, start_ntp: u64) -> Shard {
         start,
         start_ntp,
         hash_seed: 1,
-        certificate: crate::transport::dtls::Certificate {},
+        certificate: crate::transport::dtls::Certificate::generate().unwrap(),
         limits: crate::config::Limits::default(),
     })
 }

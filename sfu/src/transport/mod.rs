@@ -287,7 +287,9 @@ impl From<DtlsError> for LostReason {
     fn from(error: DtlsError) -> Self {
         match error {
             DtlsError::FingerprintMismatch => Self::FingerprintMismatch,
-            DtlsError::Failed => Self::HandshakeFailed,
+            DtlsError::NoProfile | DtlsError::TimedOut | DtlsError::Failed(_) | DtlsError::Dead => {
+                Self::HandshakeFailed
+            }
         }
     }
 }

@@ -1,1 +1,14 @@
-//! x
+//! The parts of scenarios: people in virtual time, what they do, and who judges what they got.
+//!
+//! ```text
+//! plan: a scenario as data ─► meeting: shard + simnet + clients, one moment after another
+//!                                ├─ client: sends camera and microphone, receives slots
+//!                                └─ oracle: what was sent has no gap of ours; what came can be decoded
+//! ```
+
+pub mod client;
+pub mod clock;
+pub mod meeting;
+pub mod oracle;
+pub mod packet;
+pub mod plan;

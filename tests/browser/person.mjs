@@ -1,0 +1,231 @@
+// Somebody at a page: presses what has a name, and looks at what the browser says it received.
+
+import { strict as assert } from "node:assert";
+import { until } from "./deadline.mjs";
+
+/** @import { Browser, Page } from "./browsers.mjs" */
+
+/**
+ * What one receive m-line got.
+ *
+ * @typedef {object} Received
+ * @property {string} mid
+ * @property {string} participant whose it is; empty while nothing plays there
+ * @property {string} source
+ * @property {number} frames decoded
+ * @property {number} width
+ * @property {number} height
+ * @property {number} freezes
+ * @property {number} plis sent by this receiver
+ * @property {number} energy of the sound
+ * @property {number} packets
+ */
+
+/** @typedef {{ rid: string, width: number, height: number, frames: number, active: boolean }} Sent */
+
+export class Person {
+  #page;
+  pressedAt = 0;
+
+  /** @param {string} name @param {Page} page */
+  constructor(name, page) {
+    this.name = name;
+    this.#page = page;
+  }
+
+  /**
+   * Opens the page. `camera` is the size of the picture to send, `query` more of the address.
+   *
+   * @param {Browser} browser
+   * @param {string} url
+   * @param {string} name
+   * @param {{ camera?: [number, number], query?: string, window?: { width: number, height: number } }} [options]
+   */
+  static async open(browser, url, name, { camera = [960, 540], query = "", window } = {}) {
+    const page = await browser.page(window);
+    await page.goto(`${url}/?width=${camera[0]}&height=${camera[1]}${query}`);
+    return new Person(name, page);
+  }
+
+  /** Types into the one field whose label has these words. @param {string} label @param {string} text */
+  async fill(label, text) {
+    const count = await this.#page.evaluate(focusField, label);
+    assert.equal(count, 1, `exactly one field is called “${label}”`);
+    await this.#page.type(text);
+  }
+
+  /** Presses the one button whose name has these words. @param {string} name */
+  async press(name) {
+    const count = await until(`a button called “${name}”`, 5_000, () => this.#page.evaluate(pressButton, name));
+    assert.equal(count, 1, `exactly one button is called “${name}”`);
+  }
+
+  /** @param {string} channel */
+  async join(channel) {
+    await this.fill("your name", this.name);
+    await this.fill("channel", channel);
+    await this.press("join");
+    this.pressedAt = Date.now();
+  }
+
+  /** Whether a button of this name is there. @param {string} name */
+  async hasButton(name) {
+    return (await this.#page.evaluate(countButtons, name)) > 0;
+  }
+
+  /** What comes in, by m-line. @returns {Promise<Received[]>} */
+  received() {
+    return this.#page.evaluate(readReceived);
+  }
+
+  /** What goes out of the camera. @returns {Promise<Sent[]>} */
+  sent() {
+    return this.#page.evaluate(readSent);
+  }
+
+  /** Pictures of others. @param {string} [source] */
+  async pictures(source = "camera") {
+    return (await this.received()).filter((one) => one.source === source);
+  }
+
+  /** Voices of others. */
+  async voices() {
+    return (await this.received()).filter((one) => one.source === "microphone");
+  }
+
+  /** Names of everybody in the channel, self included. @returns {Promise<string[]>} */
+  present() {
+    return this.#page.evaluate(readPresent);
+  }
+
+  /** Asks for slots of another size, as if tiles had changed. @param {number} width @param {number} height */
+  resize(width, height) {
+    return this.#page.evaluate(askForSize, { width, height });
+  }
+
+  reload() {
+    return this.#page.reload();
+  }
+
+  close() {
+    return this.#page.close();
+  }
+
+  /** Nothing went wrong in the page. */
+  async assertNoFaults() {
+    const faults = await this.#page.evaluate(readFaults);
+    assert.equal(faults, 0, `${this.name}'s page counted faults`);
+    assert.deepEqual(this.#page.errors, [], `${this.name}'s page had errors`);
+  }
+
+  /** Forgets errors so far: those that a test has provoked. */
+  forgiveErrors() {
+    this.#page.errors.length = 0;
+  }
+
+  /** Waits until `count` others are seen and heard. @param {number} count @param {number} deadlineMs */
+  async meets(count, deadlineMs) {
+    await until(`${this.name} sees ${count} and hears ${count}`, deadlineMs, async () => {
+      const [pictures, voices] = [await this.pictures(), await this.voices()];
+      return pictures.filter((one) => one.frames > 0).length >= count && voices.filter((one) => one.energy > 0).length >= count;
+    }).catch(async (error) => {
+      throw new Error(`${error.message}\n${JSON.stringify(await this.received(), null, 1)}`);
+    });
+  }
+
+  /** How long after pressing Join the first sound and the first picture came, in ms. @param {number} deadlineMs */
+  async firsts(deadlineMs) {
+    let [sound, picture] = [0, 0];
+    await until(`${this.name}'s first sound and picture`, deadlineMs, async () => {
+      const received = await this.received();
+      const passed = Date.now() - this.pressedAt;
+      if (!sound && received.some((one) => one.energy > 0)) sound = passed;
+      if (!picture && received.some((one) => one.frames > 0)) picture = passed;
+      return sound && picture;
+    });
+    return { sound, picture };
+  }
+}
+
+// What follows runs inside the page: each function stands alone.
+
+/** @param {string} label */
+function focusField(label) {
+  const fields = [...document.querySelectorAll("label")].filter((one) => one.checkVisibility() && one.textContent?.toLowerCase().includes(label));
+  const named = [...document.querySelectorAll("input[aria-label]")].filter((one) => one.checkVisibility() && one.getAttribute("aria-label")?.toLowerCase().includes(label));
+  const controls = [...fields.map((one) => one.control), ...named];
+  const field = /** @type {HTMLInputElement | null} */ (controls[0]);
+  field?.focus();
+  field?.select();
+  return controls.length;
+}
+
+/** @param {string} name */
+function pressButton(name) {
+  const label = (/** @type {Element} */ one) => (one.getAttribute("aria-label") ?? one.textContent ?? "").toLowerCase();
+  const buttons = [...document.querySelectorAll("button, [role=button]")].filter((one) => one.checkVisibility() && label(one).includes(name.toLowerCase()));
+  const exact = buttons.filter((one) => label(one).trim() === name.toLowerCase());
+  const chosen = exact.length > 0 ? exact : buttons;
+  if (chosen.length === 1) /** @type {HTMLElement} */ (chosen[0]).click();
+  return chosen.length;
+}
+
+/** @param {string} name */
+function countButtons(name) {
+  const label = (/** @type {Element} */ one) => (one.getAttribute("aria-label") ?? one.textContent ?? "").toLowerCase();
+  return [...document.querySelectorAll("button")].filter((one) => one.checkVisibility() && label(one).includes(name.toLowerCase())).length;
+}
+
+async function readReceived() {
+  const call = /** @type {any} */ (window).confab.call;
+  const connection = /** @type {RTCPeerConnection | null} */ (call?.connection ?? null);
+  if (!connection) return [];
+  const report = await connection.getStats();
+  const received = [];
+  for (const stats of report.values()) {
+    if (stats.type !== "inbound-rtp") continue;
+    const assigned = call.slots.find((/** @type {any} */ slot) => slot.mid === stats.mid);
+    received.push({
+      mid: stats.mid,
+      participant: assigned?.participant ?? "",
+      source: assigned?.source ?? "",
+      frames: stats.framesDecoded ?? 0,
+      width: stats.frameWidth ?? 0,
+      height: stats.frameHeight ?? 0,
+      freezes: stats.freezeCount ?? 0,
+      plis: stats.pliCount ?? 0,
+      energy: stats.totalAudioEnergy ?? 0,
+      packets: stats.packetsReceived ?? 0,
+    });
+  }
+  return received;
+}
+
+async function readSent() {
+  const connection = /** @type {RTCPeerConnection | null} */ (/** @type {any} */ (window).confab.call?.connection ?? null);
+  if (!connection) return [];
+  const report = await connection.getStats();
+  const sent = [];
+  for (const stats of report.values()) {
+    if (stats.type !== "outbound-rtp" || stats.kind !== "video") continue;
+    sent.push({ rid: stats.rid ?? "", width: stats.frameWidth ?? 0, height: stats.frameHeight ?? 0, frames: stats.framesEncoded ?? 0, active: stats.active ?? true });
+  }
+  return sent;
+}
+
+function readPresent() {
+  const call = /** @type {any} */ (window).confab.call;
+  return call ? call.participants.map((/** @type {any} */ one) => one.name) : [];
+}
+
+function readFaults() {
+  return /** @type {any} */ (window).confab.faults;
+}
+
+/** @param {{ width: number, height: number }} size */
+function askForSize({ width, height }) {
+  const stage = document.getElementById("stage");
+  if (!stage) throw new Error("there is no stage");
+  stage.style.width = `${width}px`;
+  stage.style.height = `${height}px`;
+}

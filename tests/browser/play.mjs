@@ -1,0 +1,37 @@
+// Plays one scenario: node tests/browser/play.mjs NAME. `CONFAB` names the server's binary.
+
+import { endBy } from "./deadline.mjs";
+import { Server } from "./server.mjs";
+
+/** Longer than any scenario; shorter than patience. */
+const LONGEST_MS = 150_000;
+
+const name = process.argv[2];
+endBy(LONGEST_MS);
+const { play } = await import(`./scenarios/${name}.mjs`);
+const server = await Server.start();
+/** @type {(() => Promise<unknown>)[]} */ const closers = [];
+
+/** Remembers to close a browser. @template {{ close: () => Promise<unknown> }} T @param {Promise<T>} opening */
+async function opened(opening) {
+  const one = await opening;
+  closers.push(() => one.close());
+  return one;
+}
+
+try {
+  await play({ server, opened });
+  console.log(`${name}: as it should be`);
+} catch (error) {
+  console.error(error);
+  console.error(`the server's log:\n${server.log}`);
+  process.exitCode = 1;
+} finally {
+  await Promise.allSettled(closers.map((close) => close()));
+  const code = await server.stop();
+  if (code !== 0 && code !== null) {
+    console.error(`the server ended with ${code}`);
+    process.exitCode = 1;
+  }
+}
+process.exit();

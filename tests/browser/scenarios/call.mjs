@@ -1,0 +1,87 @@
+// Several people talk for a while; everybody must see and hear everybody, without a hitch.
+
+import { strict as assert } from "node:assert";
+import { until } from "../deadline.mjs";
+import { Person } from "../person.mjs";
+
+/** @import { Browser } from "../browsers.mjs" */
+/** @import { Server } from "../server.mjs" */
+
+/** 20 s at 30 frames a second, less a sixth: two cores encode and decode everything here. */
+const FRAMES = 500;
+/** A picture of 20 s comes within this, or not. */
+const FRAMES_MS = 60_000;
+/** A bound for machines on which everything shares two cores; the aim is half of it. */
+const FIRST_SOUND_MS = 2_000;
+const FIRST_PICTURE_MS = 3_000;
+
+/**
+ * @param {Server} server
+ * @param {{ browser: Browser, name: string, camera: [number, number] }[]} seats
+ * @param {{ query?: string }} [options]
+ */
+export async function talk(server, seats, { query = "" } = {}) {
+  /** @type {Person[]} */ const people = [];
+  for (const { browser, name, camera } of seats) {
+    const person = await Person.open(browser, server.url, name, { camera, query });
+    await person.join("kitchen-table");
+    if (people.length > 0) {
+      const { sound, picture } = await person.firsts(20_000);
+      console.log(`${name} (${browser.name}): first sound after ${sound} ms, first picture after ${picture} ms`);
+      assert.ok(sound <= FIRST_SOUND_MS, `${name}'s first sound took ${sound} ms`);
+      assert.ok(picture <= FIRST_PICTURE_MS, `${name}'s first picture took ${picture} ms`);
+    }
+    people.push(person);
+  }
+  await Promise.all(people.map((person) => person.meets(seats.length - 1, 15_000)));
+  const before = await begun(people);
+  await Promise.all(people.map((person) => watches(person, seats.length - 1)));
+  await assertSmooth(people, before);
+  for (const person of people) await person.assertNoFaults();
+  return people;
+}
+
+/** A second of each picture has been decoded: what was counted until then is forgiven. @param {Person[]} people */
+async function begun(people) {
+  return Promise.all(
+    people.map((person) =>
+      until(`${person.name} sees the first second`, 15_000, async () => {
+        const pictures = await person.pictures();
+        return pictures.every((one) => one.frames >= 30) && pictures;
+      }),
+    ),
+  );
+}
+
+/** @param {Person} person @param {number} count */
+async function watches(person, count) {
+  await until(`${person.name} decodes ${FRAMES} frames of ${count}`, FRAMES_MS, async () => {
+    const pictures = await person.pictures();
+    return pictures.filter((one) => one.frames >= FRAMES).length >= count;
+  }).catch(async (error) => {
+    throw new Error(`${error.message}\n${JSON.stringify(await person.received(), null, 1)}`);
+  });
+}
+
+/** @param {Person[]} people @param {import("../person.mjs").Received[][]} before */
+async function assertSmooth(people, before) {
+  for (const [place, person] of people.entries()) {
+    for (const now of await person.pictures()) {
+      const then = before[place].find((one) => one.mid === now.mid);
+      if (!then) continue;
+      console.log(`${person.name} received ${now.width}×${now.height}, ${now.frames} frames, ${now.freezes} freezes, ${now.plis} keyframe requests`);
+      assert.equal(now.freezes - then.freezes, 0, `${person.name}'s picture froze`);
+      assert.equal(now.plis - then.plis, 0, `${person.name} asked for keyframes`);
+    }
+  }
+}
+
+/** Waits until somebody receives a picture this wide. @param {Person} person @param {number} width @param {number} deadlineMs */
+export async function receivesWidth(person, width, deadlineMs) {
+  await until(`${person.name} receives a picture ${width} wide`, deadlineMs, async () => {
+    const pictures = await person.pictures();
+    return pictures.some((one) => one.width === width);
+  }).catch(async (error) => {
+    throw new Error(`${error.message}\n${JSON.stringify(await person.pictures(), null, 1)}`);
+  });
+}

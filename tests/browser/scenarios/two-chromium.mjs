@@ -1,0 +1,12 @@
+import { openChromium } from "../browsers.mjs";
+import { receivesWidth, talk } from "./call.mjs";
+
+/** @param {any} stage */
+export async function play({ server, opened }) {
+  const browser = await opened(openChromium());
+  const [, mira] = await talk(server, [
+    { browser, name: "Sam", camera: [1280, 720] },
+    { browser, name: "Mira", camera: [960, 540] },
+  ]);
+  await receivesWidth(mira, 1280, 20_000); // the top layer of whoever sends 720p is reached
+}

@@ -1,0 +1,71 @@
+// The real server, on ports of its own.
+
+import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { until } from "./deadline.mjs";
+
+/** A port that nobody uses just now. @param {"tcp" | "udp"} kind */
+async function freePort(kind) {
+  const socket = kind === "tcp" ? createServer().listen(0, "127.0.0.1") : createSocket("udp4").bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (socket.address());
+  socket.close();
+  await once(socket, "close");
+  return port;
+}
+
+export class Server {
+  /** @type {import("node:child_process").ChildProcess | null} */ #process = null;
+  #log = "";
+  #http = 0;
+  #media = 0;
+
+  /** Starts the binary that `CONFAB` names. */
+  static async start() {
+    const server = new Server();
+    server.#http = await freePort("tcp");
+    server.#media = await freePort("udp");
+    await server.#run();
+    return server;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#http}`;
+  }
+
+  /** What it has written. */
+  get log() {
+    return this.#log;
+  }
+
+  async #run() {
+    const binary = process.env.CONFAB;
+    if (!binary) throw new Error("CONFAB must name the server's binary");
+    const child = spawn(binary, ["--http", `127.0.0.1:${this.#http}`, "--media", `127.0.0.1:${this.#media}`], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = child;
+    child.stdout.on("data", (data) => (this.#log += data));
+    child.stderr.on("data", (data) => (this.#log += data));
+    await until("the server answers", 10_000, async () => {
+      if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${this.#log}`);
+      return fetch(`${this.url}/healthz`).then((answer) => answer.ok, () => false);
+    });
+  }
+
+  /** Ends it as an operator would. Gives its exit code. */
+  async stop() {
+    const child = this.#process;
+    if (!child || child.exitCode !== null) return child?.exitCode ?? null;
+    child.kill("SIGTERM");
+    const [code] = await once(child, "exit");
+    this.#process = null;
+    return code;
+  }
+
+  /** Ends it and starts it again on the same ports. */
+  async restart() {
+    await this.stop();
+    await this.#run();
+  }
+}

@@ -1,0 +1,77 @@
+//! A voice: one packet each 20 ms, with its loudness beside it.
+
+use std::time::Duration;
+
+use sfu::Source;
+use sfu::packet::extension::Extension;
+use tools::simnet::random::Random;
+use tools::simnet::time::SimTime;
+
+use super::feedback;
+use super::outgoing::Outgoing;
+use super::session::{MICROPHONE_MID, Session, microphone_ssrc};
+use super::stamp::Stamp;
+use crate::packet::Rtp;
+
+/// A microphone.
+#[derive(Debug)]
+pub struct Microphone {
+    publication: u32,
+    stream: Outgoing,
+    level_id: u8,
+    /// In −dBov: 127 is silence.
+    pub level: u8,
+    /// When the next packet is due.
+    pub next_packet: SimTime,
+    number: u32,
+}
+
+/// Between two packets.
+const PACKET: Duration = Duration::from_millis(20);
+
+/// Bytes of a packet: 32 kbit/s.
+const PAYLOAD: usize = 80;
+
+/// Fullband, 20 ms, mono, one frame (RFC 6716, section 3.1: configuration 31, code 0).
+const TOC: u8 = 31 << 3;
+
+impl Microphone {
+    /// A microphone that is on, in a quiet room.
+    #[must_use]
+    pub fn new(now: SimTime, session: &Session, random: &mut Random) -> Self {
+        let mid = (session.extension(Extension::Mid), MICROPHONE_MID.as_bytes().to_vec());
+        let opus = session.payload_types().opus;
+        Self {
+            publication: session.person.publication(Source::Microphone).0,
+            stream: Outgoing::new(microphone_ssrc(session.person), opus, vec![mid], random),
+            level_id: session.extension(Extension::AudioLevel),
+            level: 127,
+            next_packet: now,
+            number: 0,
+        }
+    }
+
+    /// The packet that is due.
+    pub fn packets(&mut self, now: SimTime, mut send: impl FnMut(Rtp)) {
+        if now < self.next_packet {
+            return;
+        }
+        let stamp =
+            Stamp { publication: self.publication, layer: 0, number: self.number, needs: None };
+        let mut payload = vec![TOC];
+        payload.extend(stamp.fill(PAYLOAD - 1));
+        let has_voice = u8::from(self.level < 60) << 7;
+        let level = [(self.level_id, vec![has_voice | self.level])];
+        let ticks = u32::try_from(now.elapsed().as_nanos() * 3 / 62_500)
+            .expect("a run is shorter than a day");
+        send(self.stream.packet(ticks, false, &level, payload));
+        self.number += 1;
+        self.next_packet = now + PACKET;
+    }
+
+    /// A sender report.
+    #[must_use]
+    pub fn report(&self, now: SimTime) -> Vec<u8> {
+        feedback::sender_reports(now, std::iter::once(&self.stream))
+    }
+}

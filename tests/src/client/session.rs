@@ -1,0 +1,303 @@
+//! What a client and the server agreed on: the outcome of offer and answer, without SDP.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use arrayvec::{ArrayString, ArrayVec};
+use sfu::command::{IceCredentials, Join, Keying, Negotiate};
+use sfu::media::{
+    Encoding, Feedback, Mid, PayloadMap, PayloadType, PublicationSpec, Rid, SlotSpec, Ssrc,
+};
+use sfu::packet::extension::{Extension, ExtensionId, ExtensionIds};
+use sfu::transport::srtp::{KeyingMaterial, MasterKey, Profile};
+use sfu::{ChannelId, Format, MediaKind, ParticipantId, PublicationId, SlotId, Source};
+
+/// Who takes part: a small number, from which all ids of that person follow.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Person(pub u8);
+
+/// What somebody brings.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Devices {
+    /// A picture in three encodings.
+    pub camera: bool,
+    /// A voice.
+    pub microphone: bool,
+    /// Receive m-lines for sound.
+    pub audio_slots: u8,
+    /// Receive m-lines for pictures.
+    pub video_slots: u8,
+}
+
+/// Payload types: each client chooses its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PayloadTypes {
+    /// Opus.
+    pub opus: u8,
+    /// VP8.
+    pub vp8: u8,
+    /// Retransmissions of VP8.
+    pub vp8_rtx: u8,
+}
+
+/// An agreed session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Whose.
+    pub person: Person,
+    /// What is sent and received.
+    pub devices: Devices,
+    /// The server's credentials and the client's.
+    pub credentials: (IceCredentials, IceCredentials),
+    /// As the server sees them: `local` is what the server seals with.
+    pub keys: KeyingMaterial,
+    /// What is sent.
+    pub publications: Vec<PublicationSpec>,
+    /// What is received.
+    pub slots: Vec<SlotSpec>,
+    /// Without a request for this long the server gives the client up.
+    pub consent: Duration,
+}
+
+impl Devices {
+    /// Camera, microphone, three slots for sound and four for pictures.
+    pub const ALL: Self = Self { camera: true, microphone: true, audio_slots: 3, video_slots: 4 };
+
+    /// As [`Self::ALL`] with `video_slots` slots for pictures.
+    #[must_use]
+    pub const fn with_video_slots(self, video_slots: u8) -> Self {
+        Self { video_slots, ..self }
+    }
+}
+
+impl Person {
+    /// Their address at a place they may move between.
+    #[must_use]
+    pub const fn address(self, place: u8) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, place, 0, self.0)), 40_000)
+    }
+
+    /// Whether an address is theirs, at whatever place.
+    #[must_use]
+    pub fn address_belongs(self, address: SocketAddr) -> bool {
+        let IpAddr::V4(ip) = address.ip() else { return false };
+        self.address(ip.octets()[1]) == address
+    }
+
+    /// Their id in the shard.
+    #[must_use]
+    pub fn participant(self) -> ParticipantId {
+        ParticipantId(u64::from(self.0))
+    }
+
+    /// Their microphone's or camera's id.
+    #[must_use]
+    pub fn publication(self, source: Source) -> PublicationId {
+        let place = match source {
+            Source::Microphone => 1,
+            Source::Camera => 2,
+            Source::Screen => 3,
+            Source::ScreenSound => 4,
+        };
+        PublicationId(u32::from(self.0) * 10 + place)
+    }
+
+    /// Whose publication this is.
+    #[must_use]
+    pub fn of(publication: u32) -> Self {
+        Self(u8::try_from(publication / 10).expect("a publication of ours"))
+    }
+}
+
+impl Session {
+    /// What `person` agreed on. `generation` counts ICE restarts.
+    #[must_use]
+    pub fn new(person: Person, devices: Devices, generation: u8) -> Self {
+        let payloads = PayloadTypes::of(person);
+        let mut session = Self {
+            person,
+            devices,
+            credentials: (
+                credentials("srv", person, generation),
+                credentials("cli", person, generation),
+            ),
+            keys: keys(person),
+            publications: Vec::new(),
+            slots: Vec::new(),
+            consent: Duration::from_secs(30),
+        };
+        if devices.microphone {
+            session.publications.push(microphone(person, payloads));
+        }
+        if devices.camera {
+            session.publications.push(camera(person, payloads));
+        }
+        let audio = (0..devices.audio_slots).map(|pair| (MediaKind::Audio, pair));
+        let video = (0..devices.video_slots).map(|pair| (MediaKind::Video, pair));
+        session.slots = (0..)
+            .zip(audio.chain(video))
+            .map(|(id, (kind, pair))| slot(person, id, kind, pair))
+            .collect();
+        session
+    }
+
+    /// Their payload types.
+    #[must_use]
+    pub const fn payload_types(&self) -> PayloadTypes {
+        PayloadTypes::of(self.person)
+    }
+
+    /// Their extension ids.
+    #[must_use]
+    pub fn extension(&self, extension: Extension) -> u8 {
+        extensions(self.person).id(extension).expect("all are agreed on").value()
+    }
+
+    /// The SSRC under which they send feedback.
+    #[must_use]
+    pub fn own_ssrc(&self) -> u32 {
+        u32::from(self.person.0) * 1_000
+    }
+
+    /// The command that lets them in.
+    #[must_use]
+    pub fn join(&self, channel: ChannelId) -> Join {
+        Join {
+            participant: self.person.participant(),
+            channel,
+            local: self.credentials.0.clone(),
+            remote: self.credentials.1.clone(),
+            keying: Keying::Given(self.keys.clone()),
+            consent: self.consent,
+        }
+    }
+
+    /// The command that says what they send and receive.
+    #[must_use]
+    pub fn negotiate(&self) -> Negotiate {
+        Negotiate {
+            participant: self.person.participant(),
+            publications: self.publications.clone(),
+            slots: self.slots.clone(),
+            cname: ArrayString::from("confab").expect("short"),
+        }
+    }
+}
+
+impl PayloadTypes {
+    /// Different from one person to the next, so that a header that is passed on unchanged is noticed.
+    #[must_use]
+    pub const fn of(person: Person) -> Self {
+        let shift = person.0 % 8;
+        Self { opus: 112 + shift, vp8: 96 + shift, vp8_rtx: 104 + shift }
+    }
+}
+
+/// RIDs of the three encodings, lowest quality first.
+pub const RIDS: [&str; 3] = ["q", "h", "f"];
+
+/// The m-line that sends the camera.
+pub const CAMERA_MID: &str = "1";
+
+/// The m-line that sends the microphone.
+pub const MICROPHONE_MID: &str = "0";
+
+/// The SSRC of somebody's microphone.
+#[must_use]
+pub fn microphone_ssrc(person: Person) -> u32 {
+    u32::from(person.0) * 1_000 + 1
+}
+
+fn microphone(person: Person, payloads: PayloadTypes) -> PublicationSpec {
+    let ssrc = Some(Ssrc(microphone_ssrc(person)));
+    PublicationSpec {
+        id: person.publication(Source::Microphone),
+        source: Source::Microphone,
+        mid: mid(MICROPHONE_MID),
+        payloads: vec![payload_map(MediaKind::Audio, payloads)],
+        extensions: extensions(person),
+        encodings: vec![Encoding { ssrc, ..Encoding::default() }],
+        feedback: Feedback { transport_wide: true, ..Feedback::default() },
+        active: true,
+    }
+}
+
+fn camera(person: Person, payloads: PayloadTypes) -> PublicationSpec {
+    let encoding = |rid: &str| Encoding {
+        rid: Some(Rid(ArrayString::from(rid).expect("short"))),
+        ..Encoding::default()
+    };
+    PublicationSpec {
+        id: person.publication(Source::Camera),
+        source: Source::Camera,
+        mid: mid(CAMERA_MID),
+        payloads: vec![payload_map(MediaKind::Video, payloads)],
+        extensions: extensions(person),
+        encodings: RIDS.map(encoding).to_vec(),
+        feedback: FEEDBACK,
+        active: true,
+    }
+}
+
+fn slot(person: Person, id: u8, kind: MediaKind, pair: u8) -> SlotSpec {
+    let ssrc = 0x1000_0000 + u32::from(person.0) * 1_000 + u32::from(id);
+    SlotSpec {
+        id: SlotId(id),
+        kind,
+        mid: mid(&format!("{}", u32::from(id) + 2)),
+        ssrc: Ssrc(ssrc),
+        rtx: (kind == MediaKind::Video).then_some(Ssrc(ssrc + 500)),
+        payloads: vec![payload_map(kind, PayloadTypes::of(person))],
+        extensions: extensions(person),
+        pair,
+        feedback: FEEDBACK,
+    }
+}
+
+const FEEDBACK: Feedback =
+    Feedback { nack: true, pli: true, fir: true, transport_wide: true, remb: false };
+
+fn payload_map(kind: MediaKind, types: PayloadTypes) -> PayloadMap {
+    let (number, format, rtx) = match kind {
+        MediaKind::Audio => (types.opus, Format::Opus, None),
+        MediaKind::Video => (types.vp8, Format::Vp8, Some(PayloadType(types.vp8_rtx))),
+    };
+    PayloadMap { payload_type: PayloadType(number), format, rtx }
+}
+
+fn extensions(person: Person) -> ExtensionIds {
+    let shift = person.0 % 3;
+    let all = [
+        Extension::Mid,
+        Extension::Rid,
+        Extension::RepairedRid,
+        Extension::TransportSequence,
+        Extension::AudioLevel,
+    ];
+    (1..).zip(all).fold(ExtensionIds::default(), |ids, (number, extension)| {
+        ids.with(extension, ExtensionId::new(number + shift).expect("1 to 14"))
+    })
+}
+
+fn mid(text: &str) -> Mid {
+    Mid(ArrayString::from(text).expect("short"))
+}
+
+fn credentials(side: &str, person: Person, generation: u8) -> IceCredentials {
+    let ufrag = format!("{side}{:03}{generation}", person.0);
+    let password = format!("{side}-password-of-22-or-more-{:03}-{generation}", person.0);
+    IceCredentials {
+        ufrag: ArrayString::from(&ufrag).expect("short"),
+        password: ArrayString::from(&password).expect("short"),
+    }
+}
+
+fn keys(person: Person) -> KeyingMaterial {
+    let key = |side: u8| MasterKey {
+        key: (0..16).map(|byte| byte ^ side ^ person.0).collect(),
+        salt: (0..12)
+            .map(|byte| byte ^ side ^ person.0.rotate_left(3))
+            .collect::<ArrayVec<u8, 14>>(),
+    };
+    KeyingMaterial { profile: Profile::Aes128Gcm, local: key(0x40), remote: key(0x80) }
+}

@@ -1,0 +1,378 @@
+//! A shard, its clients and the network between them, one moment after another in virtual time.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sfu::command::{Command, CommandError, CommandId};
+use sfu::config::{Limits, ShardConfig};
+use sfu::net::batch::{Ecn, Fill, Path, RecvBatch, SendBatch};
+use sfu::transport::dtls::Certificate;
+use sfu::{ChannelId, Event, Shard};
+use tools::simnet::link::LinkPlan;
+use tools::simnet::route::{Counts, Route};
+use tools::simnet::time::SimTime;
+use tools::simnet::{LinkId, Network, RouteId, UDP_OVERHEAD};
+
+use crate::client::feedback::NTP_START;
+use crate::client::{Client, Devices, Person, Session};
+use crate::clock::Clock;
+use crate::oracle::stream::Streams;
+use crate::plan::Link;
+
+/// A channel with everybody in it.
+#[derive(Debug)]
+pub struct Meeting {
+    clock: Clock,
+    now: SimTime,
+    seed: u64,
+    shard: Shard,
+    network: Network<Datagram>,
+    seats: BTreeMap<Person, Seat>,
+    commands: u64,
+    /// What the shard said, and when.
+    pub events: Vec<(SimTime, Event)>,
+    /// Of clients that have left.
+    old_complaints: Vec<String>,
+    digest: Digest,
+    recv: RecvBatch,
+    send: SendBatch,
+}
+
+/// A client with its two directions of network.
+#[derive(Debug)]
+pub struct Seat {
+    /// Who sits there.
+    pub client: Client,
+    /// What the server sent them, before the network.
+    pub sent: Streams,
+    up: Direction,
+    down: Direction,
+}
+
+#[derive(Debug)]
+struct Direction {
+    link: LinkId,
+    route: RouteId,
+    plan: Link,
+    blackouts: Vec<(SimTime, SimTime)>,
+}
+
+#[derive(Clone, Debug)]
+enum Datagram {
+    ToServer { from: SocketAddr, bytes: Vec<u8> },
+    ToClient { to: SocketAddr, bytes: Vec<u8> },
+}
+
+/// Of everything the server sent: where to, when, which bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Digest(u64);
+
+/// The only channel.
+const CHANNEL: ChannelId = ChannelId(1);
+
+/// More turns than this at one moment mean that time stands still.
+const TURNS_MAX: u32 = 10_000;
+
+impl Meeting {
+    /// An empty channel; `seed` decides all chance.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let clock = Clock::new();
+        let config = ShardConfig {
+            start: clock.instant(SimTime::ZERO),
+            start_ntp: NTP_START,
+            hash_seed: seed,
+            certificate: certificate(),
+            limits: Limits::default(),
+        };
+        Self {
+            clock,
+            now: SimTime::ZERO,
+            seed,
+            shard: Shard::new(config),
+            network: Network::new(seed),
+            seats: BTreeMap::new(),
+            commands: 0,
+            events: Vec::new(),
+            old_complaints: Vec::new(),
+            digest: Digest::new(),
+            recv: RecvBatch::new(),
+            send: SendBatch::new(),
+        }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub const fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// Of all that the server has sent so far.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Everybody present.
+    #[must_use]
+    pub const fn seats(&self) -> &BTreeMap<Person, Seat> {
+        &self.seats
+    }
+
+    /// Somebody present.
+    #[must_use]
+    pub fn seat(&self, who: Person) -> &Seat {
+        self.seats.get(&who).unwrap_or_else(|| panic!("{who:?} is not here"))
+    }
+
+    /// Their client.
+    pub fn client(&mut self, who: Person) -> &mut Client {
+        &mut self.seats.get_mut(&who).unwrap_or_else(|| panic!("{who:?} is not here")).client
+    }
+
+    /// Lets somebody in.
+    pub fn join(&mut self, who: Person, devices: Devices, up: Link, down: Link) {
+        let session = Session::new(who, devices, 0);
+        self.command(Command::Join(Box::new(session.join(CHANNEL))));
+        self.command(Command::Negotiate(Box::new(session.negotiate())));
+        let seed = self.seed.wrapping_mul(1_000).wrapping_add(u64::from(who.0));
+        let seat = Seat {
+            client: Client::new(self.now, session, seed),
+            sent: Streams::default(),
+            up: self.direction(up),
+            down: self.direction(down),
+        };
+        let before = self.seats.insert(who, seat);
+        assert!(before.is_none(), "{who:?} is here already");
+    }
+
+    /// Somebody leaves, and says so.
+    pub fn leave(&mut self, who: Person) {
+        self.command(Command::Leave { participant: who.participant() });
+        if let Some(seat) = self.seats.remove(&who) {
+            self.old_complaints.extend(seat.client.complaints);
+        }
+    }
+
+    /// Tells the shard something.
+    pub fn command(&mut self, command: Command) {
+        self.commands += 1;
+        let instant = self.clock.instant(self.now);
+        self.shard.handle_command(instant, CommandId(self.commands), command);
+        self.drain();
+    }
+
+    /// Somebody restarts ICE: other credentials, at a new place or not.
+    pub fn restart_ice(&mut self, who: Person, generation: u8) {
+        let devices = self.seat(who).client.session().devices;
+        let session = Session::new(who, devices, generation);
+        let (local, remote) = session.credentials.clone();
+        self.command(Command::RestartIce { participant: who.participant(), local, remote });
+        let now = self.now;
+        self.client(who).restart_ice(now, session);
+    }
+
+    /// Changes what somebody's packets to the server meet.
+    pub fn change_uplink(&mut self, who: Person, plan: Link) {
+        let Some(seat) = self.seats.get_mut(&who) else { panic!("{who:?} is not here") };
+        seat.up.change(&mut self.network, self.now, plan);
+    }
+
+    /// Changes what packets to somebody meet.
+    pub fn change_downlink(&mut self, who: Person, plan: Link) {
+        let Some(seat) = self.seats.get_mut(&who) else { panic!("{who:?} is not here") };
+        seat.down.change(&mut self.network, self.now, plan);
+    }
+
+    /// Nothing comes through from or to somebody for a while.
+    pub fn black_out(&mut self, who: Person, lasts: Duration) {
+        let Some(seat) = self.seats.get_mut(&who) else { panic!("{who:?} is not here") };
+        for direction in [&mut seat.up, &mut seat.down] {
+            direction.blackouts.push((self.now, self.now + lasts));
+            direction.change(&mut self.network, self.now, direction.plan);
+        }
+    }
+
+    /// What happened to somebody's packets: on their way to the server, and back.
+    #[must_use]
+    pub fn counts(&self, who: Person) -> (Counts, Counts) {
+        let seat = self.seat(who);
+        (self.network.counts(seat.up.route), self.network.counts(seat.down.route))
+    }
+
+    /// What was wrong so far, in words.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let is_clean = self.seats.values().all(|seat| {
+            let counts = self.network.counts(seat.up.route);
+            counts.lost + counts.queue_full + counts.blacked_out == 0
+        });
+        let mut complaints = self.old_complaints.clone();
+        for (who, seat) in &self.seats {
+            complaints.extend(seat.client.complaints.iter().cloned());
+            let clock_rate = |ssrc| if seat.client.is_sound(ssrc) { 48_000 } else { 90_000 };
+            let wrong = seat.sent.complaints(self.now, is_clean, clock_rate);
+            complaints.extend(wrong.into_iter().map(|what| format!("sent to {who:?}: {what}")));
+        }
+        for (at, event) in &self.events {
+            if let Event::Refused(id, error) = event
+                && *error != CommandError::UnknownParticipant
+            {
+                complaints
+                    .push(format!("command {id:?} was refused at {:?}: {error}", at.elapsed()));
+            }
+        }
+        complaints
+    }
+
+    /// Lets time run.
+    pub fn run(&mut self, lasts: Duration) {
+        let end = self.now + lasts;
+        let mut turns = 0;
+        while let Some(next) = self.next_event().filter(|next| *next <= end) {
+            turns = if next > self.now { 0 } else { turns + 1 };
+            assert!(turns < TURNS_MAX, "time stands still at {:?}", self.now.elapsed());
+            self.now = self.now.max(next);
+            self.turn();
+        }
+        self.now = end;
+    }
+
+    fn next_event(&self) -> Option<SimTime> {
+        let shard = self.shard.poll_timeout().map(|timeout| self.clock.time(timeout));
+        let clients = self.seats.values().filter_map(|seat| seat.client.next_event()).min();
+        [self.network.next_event(), shard, clients].into_iter().flatten().min()
+    }
+
+    /// Everything that happens at this moment.
+    fn turn(&mut self) {
+        while let Some(delivery) = self.network.poll(self.now) {
+            match delivery.payload {
+                Datagram::ToServer { from, bytes } => self.arrive(from, &bytes),
+                Datagram::ToClient { to, bytes } => self.deliver(to, &bytes),
+            }
+        }
+        self.hand_over();
+        let people: Vec<Person> = self.seats.keys().copied().collect();
+        for who in people {
+            let now = self.now;
+            if self.seat(who).client.next_event().is_some_and(|next| next <= now) {
+                let out = self.client(who).poll(now);
+                self.send_up(who, out);
+            }
+        }
+        let instant = self.clock.instant(self.now);
+        if self.shard.poll_timeout().is_some_and(|timeout| timeout <= instant) {
+            self.shard.handle_timeout(instant);
+        }
+        self.drain();
+    }
+
+    fn arrive(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let path = Path { local: 0, remote: from };
+        let instant = self.clock.instant(self.now);
+        if !self.recv.push(path, instant, Ecn::NotCapable, bytes) {
+            self.hand_over();
+            assert!(
+                self.recv.push(path, instant, Ecn::NotCapable, bytes),
+                "an empty batch has room"
+            );
+        }
+    }
+
+    fn hand_over(&mut self) {
+        self.shard.handle_batch(self.clock.instant(self.now), &mut self.recv);
+        self.recv.clear();
+    }
+
+    fn deliver(&mut self, to: SocketAddr, bytes: &[u8]) {
+        let there = self.seats.iter_mut().find(|(_, seat)| seat.client.address() == to);
+        let Some((who, seat)) = there else { return };
+        let (who, out) = (*who, seat.client.handle(self.now, bytes));
+        self.send_up(who, out);
+    }
+
+    fn send_up(&mut self, who: Person, datagrams: Vec<Vec<u8>>) {
+        let Some(seat) = self.seats.get(&who) else { return };
+        let from = seat.client.address();
+        for bytes in datagrams {
+            self.network.send(
+                self.now,
+                seat.up.route,
+                on_wire(&bytes),
+                Datagram::ToServer { from, bytes },
+            );
+        }
+    }
+
+    /// Takes from the shard all it has to send and to say.
+    fn drain(&mut self) {
+        let instant = self.clock.instant(self.now);
+        loop {
+            let fill = self.shard.poll_transmit(instant, &mut self.send);
+            for (path, bytes) in self.send.datagrams() {
+                self.digest.add(self.now, path.remote, bytes);
+                // Whoever has moved away does not get it any more, but it was sent.
+                let seat = self
+                    .seats
+                    .iter_mut()
+                    .find(|(who, _)| who.address_belongs(path.remote))
+                    .map(|(_, seat)| seat);
+                let Some(seat) = seat else { continue };
+                seat.sent.watch(self.now, bytes);
+                let datagram = Datagram::ToClient { to: path.remote, bytes: bytes.to_vec() };
+                self.network.send(self.now, seat.down.route, on_wire(bytes), datagram);
+            }
+            self.send.clear();
+            match fill {
+                Fill::Full => {}
+                Fill::Empty => break,
+            }
+        }
+        while let Some(event) = self.shard.poll_event() {
+            self.events.push((self.now, event));
+        }
+    }
+
+    fn direction(&mut self, plan: Link) -> Direction {
+        let link = self.network.add_link(plan.bottleneck());
+        let route = self.network.add_route(plan.route(vec![link], Vec::new()));
+        Direction { link, route, plan, blackouts: Vec::new() }
+    }
+}
+
+impl Direction {
+    fn change(&mut self, network: &mut Network<Datagram>, now: SimTime, plan: Link) {
+        let bottleneck: LinkPlan = plan.bottleneck();
+        let route: Route = plan.route(vec![self.link], self.blackouts.clone());
+        network.change_link(now, self.link, bottleneck);
+        network.change_route(self.route, route);
+        self.plan = plan;
+    }
+}
+
+impl Digest {
+    /// FNV-1a's offset basis.
+    const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn add(&mut self, now: SimTime, to: SocketAddr, bytes: &[u8]) {
+        let time = now.elapsed().as_nanos().to_be_bytes();
+        let port = to.port().to_be_bytes();
+        let address = to.to_string();
+        for byte in time.iter().chain(&port).chain(address.as_bytes()).chain(bytes) {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+fn on_wire(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).expect("a datagram is short") + UDP_OVERHEAD
+}
+
+/// Never presented: all transports here have given keys.
+fn certificate() -> Certificate {
+    Certificate {}
+}

@@ -1,0 +1,416 @@
+//! A scenario as data: what happens, and what must then be so.
+
+use std::time::Duration;
+
+use sfu::command::{Command, Pictures, View};
+use sfu::{Event, MediaKind, Source};
+use simulcast::Bitrate;
+use tools::simnet::jitter::Jitter;
+use tools::simnet::link::LinkPlan;
+use tools::simnet::loss::Loss;
+use tools::simnet::random::Probability;
+use tools::simnet::route::{Reordering, Route};
+use tools::simnet::schedule::Schedule;
+use tools::simnet::time::SimTime;
+
+use crate::client::feedback::Request;
+use crate::client::stamp::Stamp;
+use crate::client::{Devices, Person};
+use crate::meeting::{Digest, Meeting};
+
+/// One direction of somebody's network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Link {
+    /// Kilobits a second.
+    pub kbps: u64,
+    /// How long its queue is.
+    pub queue: Duration,
+    /// One way.
+    pub delay: Duration,
+    /// On top of the delay.
+    pub jitter: Option<Jitter>,
+    /// What vanishes.
+    pub loss: Loss,
+    /// What comes twice.
+    pub duplicates: Probability,
+    /// What is overtaken.
+    pub reordering: Option<Reordering>,
+}
+
+/// A good home connection: 50 Mbit/s, 20 ms each way.
+pub const WIDE: Link = Link {
+    kbps: 50_000,
+    queue: ms(300),
+    delay: ms(20),
+    jitter: None,
+    loss: Loss::None,
+    duplicates: Probability::NEVER,
+    reordering: None,
+};
+
+/// One line of a plan.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the doc of each line names its fields; `who` and `of` are people")]
+pub enum Step {
+    /// Comes in, over [`WIDE`] links.
+    Joins { who: Person, with: Devices },
+    /// Goes, and says so.
+    Leaves { who: Person },
+    /// Their way to the server changes.
+    Uplink { of: Person, link: Link },
+    /// The way to them changes.
+    Downlink { of: Person, link: Link },
+    /// Nothing comes through, either way.
+    Blackout { of: Person, lasts: Duration },
+    /// As loud as this, in −dBov.
+    Speaks { who: Person, level: u8 },
+    /// Switches the microphone or the sound off or on.
+    Voice { who: Person, muted: bool, deafened: bool },
+    /// Shows all pictures this high, in a width of 16 : 9; 0 to hide them.
+    Views { who: Person, height: u16 },
+    /// Wants at most so much.
+    Prefers { who: Person, budget: Option<Bitrate>, pictures: Pictures },
+    /// Has another address from one packet to the next.
+    Moves { who: Person, place: u8 },
+    /// Restarts ICE.
+    RestartsIce { who: Person, generation: u8 },
+    /// Says nothing any more, as if the machine were gone.
+    Vanishes { who: Person },
+    /// Time passes. What follows speaks of this time.
+    Run(Duration),
+    /// Decodes this layer of somebody's camera, up to now.
+    Sees { who: Person, of: Person, layer: u8 },
+    /// Decoded something of so many people's cameras, or more.
+    SeesPeople { who: Person, count: usize },
+    /// Decoded nothing of somebody's camera.
+    DoesNotSee { who: Person, of: Person },
+    /// At least this many percent of somebody's packets of sound came.
+    Hears { who: Person, of: Person, percent: usize },
+    /// Nothing of somebody's sound came, but for the first 100 ms.
+    DoesNotHear { who: Person, of: Person },
+    /// No packet of somebody's sound came twice.
+    HearsNothingTwice { who: Person, of: Person },
+    /// Between two decoded frames of somebody's camera.
+    LongestGap { who: Person, of: Person, at_most: Duration },
+    /// Between two packets of somebody's sound, as the server sent them.
+    LongestSilence { who: Person, of: Person, at_most: Duration },
+    /// Between two requests for a keyframe of one encoding; and there was one.
+    KeyframeRequests { of: Person, apart: Duration },
+    /// No keyframe was asked of anybody.
+    NoKeyframeRequests,
+    /// The shard gave them up.
+    IsLost { who: Person },
+    /// The shard has not given them up.
+    IsNotLost { who: Person },
+    /// Bits a second that reached somebody are at most this.
+    ReceivesAtMost { who: Person, rate: Bitrate },
+    /// The links of somebody lost, doubled or reordered packets: the faults asked for came.
+    Suffered { who: Person },
+    /// Lost packets came again.
+    WasRepaired { who: Person },
+}
+
+/// A duration, short to write.
+#[must_use]
+pub const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A duration, short to write.
+#[must_use]
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Runs a plan. At its end nothing may have been wrong with what was sent or came, whatever the plan asks for.
+///
+/// Returns the digest of all that the server sent.
+///
+/// # Panics
+/// Where something is not so: the message has the seed and the line.
+pub fn run(seed: u64, steps: &[Step]) -> Digest {
+    let mut run = Running { meeting: Meeting::new(seed), since: SimTime::ZERO };
+    for (line, step) in steps.iter().enumerate() {
+        if let Err(what) = run.step(step) {
+            panic!(
+                "seed {seed}, line {line}, at {:?}: {step:?}: {what}",
+                run.meeting.now().elapsed()
+            );
+        }
+    }
+    let complaints = run.meeting.complaints();
+    assert!(
+        complaints.is_empty(),
+        "seed {seed}: {} complaints, the first: {:#?}",
+        complaints.len(),
+        first(&complaints)
+    );
+    run.meeting.digest()
+}
+
+fn first(complaints: &[String]) -> &[String] {
+    &complaints[..complaints.len().min(10)]
+}
+
+struct Running {
+    meeting: Meeting,
+    /// When the last run began.
+    since: SimTime,
+}
+
+impl Running {
+    /// Does what a line says, or checks what it asks.
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        match *step {
+            Step::Joins { who, with } => self.meeting.join(who, with, WIDE, WIDE),
+            Step::Leaves { who } => self.meeting.leave(who),
+            Step::Uplink { of, link } => self.meeting.change_uplink(of, link),
+            Step::Downlink { of, link } => self.meeting.change_downlink(of, link),
+            Step::Blackout { of, lasts } => self.meeting.black_out(of, lasts),
+            Step::Speaks { who, level } => self.meeting.client(who).speak(level),
+            Step::Voice { who, muted, deafened } => {
+                self.meeting.command(Command::Voice {
+                    participant: who.participant(),
+                    muted,
+                    deafened,
+                });
+            }
+            Step::Views { who, height } => self.view(who, height),
+            Step::Prefers { who, budget, pictures } => {
+                self.meeting.command(Command::Prefer {
+                    participant: who.participant(),
+                    budget,
+                    pictures,
+                });
+            }
+            Step::Moves { who, place } => self.meeting.client(who).move_to(place),
+            Step::RestartsIce { who, generation } => self.meeting.restart_ice(who, generation),
+            Step::Vanishes { who } => self.meeting.client(who).fall_silent(),
+            Step::Run(lasts) => {
+                self.since = self.meeting.now();
+                self.meeting.run(lasts);
+            }
+            Step::Sees { who, of, layer } => return self.sees(who, of, layer),
+            Step::SeesPeople { who, count } => return self.sees_people(who, count),
+            Step::HearsNothingTwice { who, of } => return self.hears_nothing_twice(who, of),
+            Step::DoesNotSee { who, of } => return none(&self.frames(who, of)),
+            Step::Hears { who, of, percent } => return self.hears(who, of, percent),
+            Step::DoesNotHear { who, of } => return self.does_not_hear(who, of),
+            Step::LongestGap { who, of, at_most } => return self.gap(who, of, at_most),
+            Step::LongestSilence { who, of, at_most } => return self.silence(who, of, at_most),
+            Step::KeyframeRequests { of, apart } => return self.keyframe_requests(of, apart),
+            Step::NoKeyframeRequests => return self.no_keyframe_requests(),
+            Step::IsLost { who } => return holds(self.is_lost(who), "is still there"),
+            Step::IsNotLost { who } => return holds(!self.is_lost(who), "was given up"),
+            Step::ReceivesAtMost { who, rate } => return self.receives_at_most(who, rate),
+            Step::Suffered { who } => return self.suffered(who),
+            Step::WasRepaired { who } => return self.was_repaired(who),
+        }
+        Ok(())
+    }
+
+    fn view(&mut self, who: Person, height: u16) {
+        let slots = &self.meeting.seat(who).client.session().slots;
+        let pictures = slots.iter().filter(|slot| slot.kind == MediaKind::Video);
+        let views = pictures
+            .map(|slot| View { slot: slot.id, width: height / 9 * 16, height, priority: 1 })
+            .collect();
+        self.meeting.command(Command::View { participant: who.participant(), views });
+    }
+
+    fn does_not_hear(&self, who: Person, of: Person) -> Result<(), String> {
+        let heard = self.played(who, of, Source::Microphone);
+        let late: Vec<_> =
+            heard.into_iter().filter(|(at, _)| at.since(self.since) > ms(100)).collect();
+        none(&late)
+    }
+
+    fn gap(&self, who: Person, of: Person, at_most: Duration) -> Result<(), String> {
+        let times = self.frames(who, of).into_iter().map(|(at, _)| at);
+        at_most_apart(self.since, times, self.meeting.now(), at_most)
+    }
+
+    fn suffered(&self, who: Person) -> Result<(), String> {
+        let (up, down) = self.meeting.counts(who);
+        let faults = [up, down].map(|side| {
+            side.lost + side.blacked_out + side.duplicated + side.reordered + side.queue_full
+        });
+        holds(faults.iter().sum::<u64>() > 0, "no fault came")
+    }
+
+    fn was_repaired(&self, who: Person) -> Result<(), String> {
+        let repaired: u32 =
+            self.meeting.seat(who).client.slots().iter().map(|slot| slot.repaired).sum();
+        holds(repaired > 0, "nothing was sent again")
+    }
+
+    /// What `who` decoded or heard of `of`'s track since the last run began, in order of time.
+    fn played(&self, who: Person, of: Person, source: Source) -> Vec<(SimTime, Stamp)> {
+        let publication = of.publication(source).0;
+        let mut played: Vec<(SimTime, Stamp)> = Vec::new();
+        for slot in self.meeting.seat(who).client.slots() {
+            let matching = slot.played.iter().filter(|(_, stamp)| stamp.publication == publication);
+            played.extend(matching.filter(|(at, _)| *at >= self.since));
+        }
+        played.sort_by_key(|(at, stamp)| (*at, stamp.number));
+        played
+    }
+
+    fn frames(&self, who: Person, of: Person) -> Vec<(SimTime, Stamp)> {
+        self.played(who, of, Source::Camera)
+    }
+
+    fn sees(&self, who: Person, of: Person, layer: u8) -> Result<(), String> {
+        match self.frames(who, of).last() {
+            Some((at, _)) if self.meeting.now().since(*at) > ms(500) => {
+                Err(format!("the last frame came at {:?}", at.elapsed()))
+            }
+            Some((_, stamp)) if stamp.layer == layer => Ok(()),
+            Some((_, stamp)) => Err(format!("sees layer {}", stamp.layer)),
+            None => Err("decoded no frame".to_owned()),
+        }
+    }
+
+    fn sees_people(&self, who: Person, count: usize) -> Result<(), String> {
+        let others =
+            self.meeting.seats().keys().filter(|of| !self.frames(who, **of).is_empty()).count();
+        if others >= count { Ok(()) } else { Err(format!("sees {others}")) }
+    }
+
+    fn hears_nothing_twice(&self, who: Person, of: Person) -> Result<(), String> {
+        let mut numbers: Vec<u32> = self
+            .played(who, of, Source::Microphone)
+            .iter()
+            .map(|(_, stamp)| stamp.number)
+            .collect();
+        let all = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        holds(numbers.len() == all, "a packet came twice")
+    }
+
+    fn hears(&self, who: Person, of: Person, percent: usize) -> Result<(), String> {
+        let heard = self.played(who, of, Source::Microphone).len();
+        let spoken =
+            usize::try_from(self.meeting.now().since(self.since).as_millis() / 20).expect("short");
+        (heard * 100 >= spoken * percent)
+            .then_some(())
+            .ok_or_else(|| format!("{heard} packets of {spoken}"))
+    }
+
+    fn silence(&self, who: Person, of: Person, at_most: Duration) -> Result<(), String> {
+        let publication = of.publication(Source::Microphone).0;
+        let seat = self.meeting.seat(who);
+        let slot = seat
+            .client
+            .slots()
+            .iter()
+            .find(|slot| slot.played.iter().any(|(_, stamp)| stamp.publication == publication));
+        let stream = slot.and_then(|slot| seat.sent.stream(slot.ssrc())).ok_or("was never sent")?;
+        let gap = stream.longest_gap(self.since, self.meeting.now());
+        (gap <= at_most).then_some(()).ok_or_else(|| format!("nothing for {gap:?}"))
+    }
+
+    fn keyframe_requests(&self, of: Person, apart: Duration) -> Result<(), String> {
+        let asked = &self.meeting.seat(of).client.asked;
+        let mut last: Vec<(u32, SimTime)> = Vec::new();
+        for (at, request) in asked {
+            let Request::Keyframe { ssrc } = request else { continue };
+            if let Some((_, before)) = last.iter().rev().find(|(earlier, _)| earlier == ssrc)
+                && at.since(*before) < apart
+            {
+                return Err(format!(
+                    "{ssrc} was asked at {:?} and {:?}",
+                    before.elapsed(),
+                    at.elapsed()
+                ));
+            }
+            last.push((*ssrc, *at));
+        }
+        (!last.is_empty()).then_some(()).ok_or_else(|| "was never asked".to_owned())
+    }
+
+    fn no_keyframe_requests(&self) -> Result<(), String> {
+        for (who, seat) in self.meeting.seats() {
+            let is_request = |request: &Request| matches!(request, Request::Keyframe { .. });
+            if let Some((at, _)) = seat
+                .client
+                .asked
+                .iter()
+                .find(|(at, request)| *at >= self.since && is_request(request))
+            {
+                return Err(format!("{who:?} was asked at {:?}", at.elapsed()));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_lost(&self, who: Person) -> bool {
+        let is_lost = |event: &Event| matches!(event, Event::Lost(participant, _) if *participant == who.participant());
+        self.meeting.events.iter().any(|(_, event)| is_lost(event))
+    }
+
+    fn receives_at_most(&self, who: Person, rate: Bitrate) -> Result<(), String> {
+        let seat = self.meeting.seat(who);
+        let bytes: u64 = seat.client.slots().iter().map(|slot| slot.bytes_since(self.since)).sum();
+        let milliseconds =
+            u64::try_from(self.meeting.now().since(self.since).as_millis()).expect("short").max(1);
+        let received = Bitrate::bps(bytes * 8_000 / milliseconds);
+        (received <= rate).then_some(()).ok_or_else(|| format!("received {received}"))
+    }
+}
+
+fn holds(condition: bool, otherwise: &str) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(otherwise.to_owned()) }
+}
+
+fn none(played: &[(SimTime, Stamp)]) -> Result<(), String> {
+    match played.last() {
+        None => Ok(()),
+        Some((at, stamp)) => {
+            Err(format!("{} times, the last at {:?}: {stamp:?}", played.len(), at.elapsed()))
+        }
+    }
+}
+
+fn at_most_apart(
+    from: SimTime,
+    times: impl Iterator<Item = SimTime>,
+    now: SimTime,
+    at_most: Duration,
+) -> Result<(), String> {
+    let mut last = from;
+    for at in times.chain([now]) {
+        if at.since(last) > at_most {
+            return Err(format!("nothing from {:?} to {:?}", last.elapsed(), at.elapsed()));
+        }
+        last = at;
+    }
+    Ok(())
+}
+
+impl Link {
+    /// Its bottleneck in the simulated network.
+    #[must_use]
+    pub const fn bottleneck(&self) -> LinkPlan {
+        LinkPlan { rate: Schedule::constant(Bitrate::kbps(self.kbps)), queue: self.queue }
+    }
+
+    /// What lies behind the bottleneck.
+    #[must_use]
+    pub const fn route(
+        &self,
+        links: Vec<tools::simnet::LinkId>,
+        blackouts: Vec<(SimTime, SimTime)>,
+    ) -> Route {
+        Route {
+            links,
+            delay: self.delay,
+            jitter: self.jitter,
+            loss: self.loss,
+            duplicates: self.duplicates,
+            reordering: self.reordering,
+            blackouts,
+        }
+    }
+}

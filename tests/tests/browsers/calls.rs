@@ -1,0 +1,38 @@
+//! Everybody decodes everybody's picture and hears them, for twenty seconds, without a freeze.
+
+use super::player::play;
+
+#[test]
+fn two_chromium() {
+    play("two-chromium");
+}
+
+#[test]
+fn two_firefox() {
+    play("two-firefox");
+}
+
+#[test]
+fn chromium_and_firefox() {
+    play("chromium-firefox");
+}
+
+#[test]
+fn four_chromium() {
+    play("four-chromium");
+}
+
+#[test]
+fn two_chromium_with_h264() {
+    play("codec-h264");
+}
+
+#[test]
+fn two_chromium_with_vp9() {
+    play("codec-vp9");
+}
+
+#[test]
+fn two_chromium_with_av1() {
+    play("codec-av1");
+}

@@ -42,7 +42,7 @@ impl Ladder {
         active.dedup_by_key(|layer| layer.id);
         let lowest = active.first().map_or(0, |layer| layer.id.spatial);
         let enough = active.iter().find(|layer| layer.height >= want.height);
-        let highest = enough.or(active.last()).map_or(0, |layer| layer.id.spatial);
+        let highest = enough.or_else(|| active.last()).map_or(0, |layer| layer.id.spatial);
         let mut ladder = Self::default();
         for pictures in active.chunk_by(|one, other| one.id.spatial == other.id.spatial) {
             let spatial = pictures.first().map_or(0, |layer| layer.id.spatial);

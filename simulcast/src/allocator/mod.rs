@@ -6,7 +6,7 @@
 //!                       └─ climb: what fits with care comes ──► Targets (layer, reason, memory) ──► previous
 //! ```
 //!
-//! Everything is a *step*: one want from one rung of its [`Ladder`] to the next. Steps have one order. First the lowest layer of
+//! Everything is a *step*: one want from one rung of its ladder of layers to the next. Steps have one order. First the lowest layer of
 //! every visible want, by class and size; then those of pinned wants to the top, want by want; then round by round one step for each
 //! want, by class and size. What is given, given nothing before, is the steps in that order, each taken if the one below is and if it
 //! fits; so more budget never gives a lexicographically smaller choice, and nothing that fits is left untaken.

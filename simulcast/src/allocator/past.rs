@@ -56,7 +56,7 @@ impl BudgetPast {
             return None;
         }
         let inside = |minimum: &&Minimum| now.saturating_duration_since(minimum.until) < window;
-        self.minima.iter().find(inside).or(self.minima.last()).map(|minimum| minimum.budget)
+        self.minima.iter().find(inside).or_else(|| self.minima.last()).map(|minimum| minimum.budget)
     }
 
     /// Makes one minimum of those that end in one grain.

@@ -246,3 +246,6 @@ pub fn write_prefix(codec: Codec, payload: &[u8], rewrite: &Rewrite, out: &mut [
 #[cfg(test)]
 #[path = "rewriter_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod capture_tests;

@@ -1,1 +1,4 @@
-//! x
+//! The Confab server around the media plane: HTTP and WebSocket, session descriptions, presence, the web client.
+pub mod draw;
+pub mod fault;
+pub mod sdp;

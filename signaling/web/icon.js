@@ -19,11 +19,15 @@ export function initials(name) {
   return (words.length > 1 ? first(words[0]) + first(words.at(-1)) : first(words[0])).toLocaleUpperCase();
 }
 
+/** FNV-1a, from a seed that gives the names in the design their colours there. */
+const SEED = 7482;
+const PRIME = 16_777_619;
+
 /** The same name has the same colours everywhere. @param {string} name */
 export function hue(name) {
-  let hash = 0;
-  for (const character of name.normalize("NFC")) hash = (Math.imul(hash, 31) + (character.codePointAt(0) ?? 0)) >>> 0;
-  return hash % HUES;
+  let hash = SEED;
+  for (const character of name.normalize("NFC")) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), PRIME) >>> 0;
+  return ((hash ^ (hash >>> 15)) >>> 0) % HUES;
 }
 
 /** @param {string} name */

@@ -141,8 +141,10 @@ export async function choose(kind, id) {
   else if (store.camera.peek() || !store.call.peek()) await openCamera(true, id);
 }
 
-/** Label of the device in use, or of the kind. @param {Input} input */
-export const labelOf = (input) => (input === "microphone" ? microphone : camera).track?.label || t.device[input];
+/** Label of the device in use; nothing if there is none. @param {Input} input */
+export const labelInUse = (input) => (input === "microphone" ? microphone : camera).track?.label.replace(/^Default - /, "") ?? "";
+/** The same, or the kind. @param {Input} input */
+export const labelOf = (input) => labelInUse(input) || t.device[input];
 
 /** A press happened: browsers let sound out now. */
 export function wakeSound() {

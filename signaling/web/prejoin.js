@@ -151,12 +151,14 @@ function pickers() {
   const kinds = /** @type {DeviceKind[]} */ (["microphone", "camera", "speaker"]);
   return kinds.map((kind) => {
     const devices = store.devices.value[kind];
+    void [store.microphone.value, store.camera.value];
     if (kind === "speaker" && (!canChooseSpeaker() || devices.length === 0)) return nothing;
     const trouble = kind === "speaker" ? null : store.troubles.value[kind];
     if (trouble && (trouble.kind === "blocked" || trouble.kind === "system")) return html`<p class="picker blocked">${icon(`${icons[kind]}-off`)}<span>${t.blocked[kind]}</span></p>`;
     const chosen = preferences.value[kind].id;
     const choose = (/** @type {Event} */ event) => own.choose(kind, /** @type {HTMLSelectElement} */ (event.target).value);
-    const first = trouble?.kind === "missing" ? t.none[kind] : t.systemDefault;
+    const used = kind === "speaker" || chosen !== "" ? "" : own.labelInUse(kind);
+    const first = trouble?.kind === "missing" ? t.none[kind] : used ? t.defaultIs(used) : t.systemDefault;
     return html`<div class="picker">${icon(icons[kind])}<select aria-label=${t.device[kind]} @change=${choose}>
       <option value="" ?selected=${!devices.some((one) => one.id === chosen)}>${first}</option>
       ${devices.map((one) => html`<option value=${one.id} ?selected=${one.id === chosen}>${one.label}</option>`)}

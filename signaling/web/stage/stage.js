@@ -101,14 +101,14 @@ export class Stage {
     for (const [mid, assignment] of next) {
       if (this.#playing.get(mid)?.assignment.publication !== assignment.publication) this.#playing.set(mid, { assignment, at: now });
     }
-    this.#moved.value += 1;
+    this.#moved.value = this.#moved.peek() + 1;
   }
 
   /** @param {MediaStreamTrack | null} track */
   #showOwn(track) {
     this.#ownVideo.srcObject = track ? new MediaStream([track]) : null;
     if (track) this.#ownVideo.play().catch(() => {}); // its own frames say when it plays
-    this.#moved.value += 1;
+    this.#moved.value = this.#moved.peek() + 1;
   }
 
   /** @param {HTMLVideoElement} video */

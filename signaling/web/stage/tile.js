@@ -5,7 +5,7 @@
 
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { computed, effect, signal } from "../vendor/signals-core/signals-core.module.js";
-import { face, icon } from "../icon.js";
+import { face, hue, icon } from "../icon.js";
 import { pinned, seconds, self } from "../state/store.js";
 import { t } from "../strings/en.js";
 
@@ -105,7 +105,7 @@ export class Tile {
       }),
       effect(() => {
         const { classList } = this.element;
-        classList.toggle("speaking", person.speaking.value && kind === "camera");
+        classList.toggle("speaking", person.speaking.value && person.lostAt.value === null && kind === "camera");
         classList.toggle("off", !sends.value);
         classList.toggle("arriving", arriving.value);
         classList.toggle("lost", person.lostAt.value !== null);
@@ -125,7 +125,7 @@ export class Tile {
   #label(camera) {
     const { about, speaking, lostAt } = this.person;
     const voice = this.kind === "camera";
-    return t.tile({ name: this.#name, speaking: voice && speaking.value, muted: voice && about.value.muted, camera, connected: lostAt.value === null, pinned: pinned.value === this.id });
+    return t.tile({ name: this.#name, speaking: voice && speaking.value && lostAt.value === null, muted: voice && about.value.muted, camera, connected: lostAt.value === null, pinned: pinned.value === this.id });
   }
 
   /** @param {boolean} camera @param {boolean} arriving */
@@ -135,12 +135,12 @@ export class Tile {
     const voice = this.kind === "camera";
     const isPinned = pinned.value === this.id;
     return html`
-      ${camera ? "" : html`<div class="stand-in">${face(name)}</div>`}
+      ${camera ? "" : html`<div class=${`stand-in hue-${hue(name)}`}>${face(name)}</div>`}
       ${arriving && this.#late.value && lostAt.value === null ? html`<div class="veil"><p>${t.waitingFor(name)}</p></div>` : ""}
       ${lostAt.value === null ? "" : html`<div class="veil">${icon("turning")}<p>${t.reconnecting(name)}</p><small>${t.seconds(Math.max(0, Math.round((seconds.value - lostAt.value) / 1000)))}</small></div>`}
       <div class="tag">
         ${voice && muted ? html`<span class="tag-muted">${icon("mic-off")}</span>` : ""}
-        ${voice && !muted && speaking.value ? html`<span class="wave" aria-hidden="true"><i></i><i></i><i></i><i></i></span>` : ""}
+        ${voice && !muted && speaking.value && lostAt.value === null ? html`<span class="wave" aria-hidden="true"><i></i><i></i><i></i><i></i></span>` : ""}
         ${arriving && lostAt.value === null && !(voice && (muted || speaking.value)) ? icon("turning") : ""}
         ${voice ? "" : icon("share")}
         <span class="tag-name" dir="auto">${this.#name}</span>

@@ -1,6 +1,6 @@
 /** Every word of the page. No sentence is glued from parts: a sentence with a name in it is a function of that name. */
 
-const list = new Intl.ListFormat("en", { type: "conjunction" });
+const list = new Intl.ListFormat("en-GB", { type: "conjunction" });
 const number = new Intl.NumberFormat("en");
 /** @param {number} count @param {string} one @param {string} many */
 const plural = (count, one, many) => `${number.format(count)} ${count === 1 ? one : many}`;
@@ -51,6 +51,7 @@ export const t = {
   tryAgain: "Try again",
   askAgain: "Ask again",
   systemDefault: "System default",
+  defaultIs: (/** @type {string} */ label) => `System default – ${label}`,
   device: { microphone: "Microphone", camera: "Camera", speaker: "Speaker" },
   blocked: { microphone: "Microphone is blocked", camera: "Camera is blocked", speaker: "" },
   none: { microphone: "No microphone", camera: "No camera", speaker: "" },

@@ -112,7 +112,9 @@ fn it_is_told_on_change_who_is_audible_and_at_most_ten_times_a_second() {
     assert_eq!(speakers.active(now + ms(99)), None);
     assert_eq!(speakers.active(now + ms(100)).map(<[_]>::len), Some(3));
     assert_eq!(speakers.active(now + ms(200)), None);
-    // Nothing more is heard of them.
+    // Nothing more is heard of them: the first two fall silent 500 ms after their packets, then the third.
+    assert_eq!(speakers.deadline(), Some(now + ms(500)));
+    assert_eq!(speakers.active(now + ms(500)).map(<[_]>::len), Some(1));
     assert_eq!(speakers.deadline(), Some(now + ms(600)));
     assert_eq!(speakers.active(now + ms(600)), Some(&[][..]));
     assert_eq!(speakers.deadline(), None);

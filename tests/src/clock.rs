@@ -13,12 +13,8 @@ pub struct Clock {
 impl Clock {
     /// A clock whose virtual time begins at a moment that does not matter: only differences to it are ever used.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "there is no other way to an Instant; it is read once, as an origin"
-    )]
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self { start: sfu::net::clock::Clock::new().now() }
     }
 
     /// The instant of a virtual moment.

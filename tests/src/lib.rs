@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod clock;
+pub mod deadline;
 pub mod meeting;
 pub mod oracle;
 pub mod packet;

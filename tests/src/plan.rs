@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sfu::command::{Command, Pictures, View};
+use sfu::command::{Command, Pictures, View, Voice};
 use sfu::{Event, MediaKind, Source};
 use simulcast::Bitrate;
 use tools::simnet::jitter::Jitter;
@@ -169,11 +169,8 @@ impl Running {
             Step::Blackout { of, lasts } => self.meeting.black_out(of, lasts),
             Step::Speaks { who, level } => self.meeting.client(who).speak(level),
             Step::Voice { who, muted, deafened } => {
-                self.meeting.command(Command::Voice {
-                    participant: who.participant(),
-                    muted,
-                    deafened,
-                });
+                let voice = Voice { muted, deafened, ..Voice::default() };
+                self.meeting.command(Command::Voice { participant: who.participant(), voice });
             }
             Step::Views { who, height } => self.view(who, height),
             Step::Prefers { who, budget, pictures } => {
@@ -183,7 +180,7 @@ impl Running {
                     pictures,
                 });
             }
-            Step::Moves { who, place } => self.meeting.client(who).move_to(place),
+            Step::Moves { who, place } => self.meeting.move_to(who, place),
             Step::RestartsIce { who, generation } => self.meeting.restart_ice(who, generation),
             Step::Vanishes { who } => self.meeting.client(who).fall_silent(),
             Step::Run(lasts) => {

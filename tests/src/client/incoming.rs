@@ -31,6 +31,8 @@ pub struct Incoming {
     received: u32,
     first: i64,
     reported: (u32, i64),
+    /// With which number the server began, where known.
+    pub first_sent: Option<u16>,
     /// What was decoded or heard, and when.
     pub played: Vec<(SimTime, Stamp)>,
     /// Payload bytes that arrived, resent ones included, and when.
@@ -75,6 +77,7 @@ impl Incoming {
             received: 0,
             first: 0,
             reported: (0, 0),
+            first_sent: None,
             played: Vec::new(),
             arrived: Vec::new(),
             repaired: 0,
@@ -120,6 +123,9 @@ impl Incoming {
         if self.next.is_none() {
             (self.next, self.newest, self.first, self.reported.1) =
                 (Some(index), index, index, index - 1);
+        }
+        if self.received == 0 && self.first_sent.is_some_and(|first| first != packet.sequence) {
+            self.decoder.lose();
         }
         for lacking in self.newest + 1..index {
             self.missing.insert(lacking, Missing { since: now, asked: None });

@@ -104,10 +104,21 @@ impl Client {
         &self.slots
     }
 
-    /// Whether this SSRC carries sound.
+    /// Ticks a second of an SSRC's timestamps; `None` for retransmissions.
     #[must_use]
-    pub fn is_sound(&self, ssrc: u32) -> bool {
-        self.slots.iter().any(|slot| slot.carries(ssrc) && slot.kind() == MediaKind::Audio)
+    pub fn clock_rate(&self, ssrc: u32) -> Option<u32> {
+        let slot = self.slots.iter().find(|slot| slot.ssrc() == ssrc)?;
+        Some(match slot.kind() {
+            MediaKind::Audio => 48_000,
+            MediaKind::Video => 90_000,
+        })
+    }
+
+    /// Learns with which number the server began a stream, so that a loss of its first packets is known as one.
+    pub fn expect_first(&mut self, ssrc: u32, sequence: u16) {
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.ssrc() == ssrc) {
+            slot.first_sent.get_or_insert(sequence);
+        }
     }
 
     /// Whether the server has answered a request.

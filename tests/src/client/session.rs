@@ -166,7 +166,6 @@ impl Session {
             participant: self.person.participant(),
             channel,
             local: self.credentials.0.clone(),
-            remote: self.credentials.1.clone(),
             keying: Keying::Given(self.keys.clone()),
             consent: self.consent,
         }

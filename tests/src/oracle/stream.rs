@@ -32,15 +32,14 @@ const STILL_COMING: Duration = Duration::from_secs(1);
 const TIMESTAMP_SLACK: Duration = Duration::from_secs(2);
 
 impl Streams {
-    /// Takes in a datagram at the moment of its sending.
-    pub fn watch(&mut self, now: SimTime, datagram: &[u8]) {
-        if Kind::of(datagram) == Kind::Rtp {
-            self.streams.entry(be32(datagram, 8)).or_default().watch(
-                now,
-                be16(datagram, 2),
-                be32(datagram, 4),
-            );
+    /// Takes in a datagram at the moment of its sending. Returns the SSRC of RTP.
+    pub fn watch(&mut self, now: SimTime, datagram: &[u8]) -> Option<u32> {
+        if Kind::of(datagram) != Kind::Rtp {
+            return None;
         }
+        let ssrc = be32(datagram, 8);
+        self.streams.entry(ssrc).or_default().watch(now, be16(datagram, 2), be32(datagram, 4));
+        Some(ssrc)
     }
 
     /// One stream; `None` where nothing of it was sent.
@@ -49,14 +48,22 @@ impl Streams {
         self.streams.get(&ssrc)
     }
 
-    /// What is wrong with any of them at `now`, in words. `clock_rate` tells that of an SSRC. Numbers may be left out
-    /// where publishers' packets were lost on their way to the server: then `is_clean` is false.
+    /// The first number sent on an SSRC.
+    #[must_use]
+    pub fn first(&self, ssrc: u32) -> Option<u16> {
+        let (first, _) = self.streams.get(&ssrc)?.sent.first_key_value()?;
+        u16::try_from(first.rem_euclid(1 << 16)).ok()
+    }
+
+    /// What is wrong with any of them at `now`, in words. `clock_rate` tells that of an SSRC; none for one of
+    /// retransmissions, whose timestamps are those of the packets they repeat. Numbers may be left out where
+    /// publishers' packets were lost on their way to the server: then `is_clean` is false.
     #[must_use]
     pub fn complaints(
         &self,
         now: SimTime,
         is_clean: bool,
-        clock_rate: impl Fn(u32) -> u32,
+        clock_rate: impl Fn(u32) -> Option<u32>,
     ) -> Vec<String> {
         let mut complaints = Vec::new();
         for (ssrc, stream) in &self.streams {
@@ -115,11 +122,18 @@ impl Stream {
         self.times.iter().filter(|time| **time >= from).count()
     }
 
-    fn complaints(&self, clock_rate: u32) -> Vec<String> {
+    fn complaints(&self, clock_rate: Option<u32>) -> Vec<String> {
         let mut complaints = Vec::new();
         if self.duplicates > 0 {
             complaints.push(format!("{} numbers were used twice", self.duplicates));
         }
+        complaints
+            .extend(clock_rate.map(|rate| self.timestamp_complaints(rate)).into_iter().flatten());
+        complaints
+    }
+
+    fn timestamp_complaints(&self, clock_rate: u32) -> Vec<String> {
+        let mut complaints = Vec::new();
         let mut previous: Option<(SimTime, u32)> = None;
         for (index, (sent, timestamp)) in &self.sent {
             if let Some((before, from)) = previous {
@@ -172,16 +186,16 @@ mod tests {
     #[test]
     fn a_number_used_twice_is_noticed() {
         assert_eq!(
-            stream(&[(0, 7, 0), (20, 7, 0)]).complaints(48_000),
+            stream(&[(0, 7, 0), (20, 7, 0)]).complaints(Some(48_000)),
             ["1 numbers were used twice"]
         );
     }
 
     #[test]
     fn a_timestamp_that_jumps_back_or_leaps_is_noticed() {
-        assert_eq!(stream(&[(0, 1, 1800), (20, 2, 0)]).complaints(90_000).len(), 1);
-        assert_eq!(stream(&[(0, 1, 0), (20, 2, 300_000)]).complaints(90_000).len(), 1);
-        assert!(stream(&[(0, 1, u32::MAX - 5), (20, 2, 1794)]).complaints(90_000).is_empty());
+        assert_eq!(stream(&[(0, 1, 1800), (20, 2, 0)]).complaints(Some(90_000)).len(), 1);
+        assert_eq!(stream(&[(0, 1, 0), (20, 2, 300_000)]).complaints(Some(90_000)).len(), 1);
+        assert!(stream(&[(0, 1, u32::MAX - 5), (20, 2, 1794)]).complaints(Some(90_000)).is_empty());
     }
 
     #[test]

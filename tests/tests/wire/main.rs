@@ -1,0 +1,8 @@
+//! The real server over real sockets, met by clients that are not ours: one module a behaviour.
+
+mod bad_input;
+mod capture;
+mod forwarding;
+mod participant;
+mod server;
+mod socket;

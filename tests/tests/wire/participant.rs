@@ -1,0 +1,258 @@
+//! A participant by the `webrtc` crate: a stack that shares no code with ours.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_OPUS, MIME_TYPE_VP8, MediaEngine,
+};
+use rtc::rtp::packet::Packet;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RTCRtpHeaderExtensionCapability,
+    RtpCodecKind,
+};
+use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use serde_json::json;
+use tests::deadline::within;
+use tests::packet::Rtp;
+use tokio::sync::mpsc;
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCPeerConnectionState,
+    RTCSessionDescription, Registry,
+};
+
+use super::capture::{AUDIO, ENCODINGS};
+use super::socket::Socket;
+
+/// Somebody in a channel.
+pub(crate) struct Participant {
+    pub(crate) socket: Socket,
+    connection: Arc<dyn PeerConnection>,
+    audio: Arc<TrackLocalStaticRTP>,
+    video: Arc<TrackLocalStaticRTP>,
+    extensions: Extensions,
+    received: mpsc::Receiver<(RtpCodecKind, Packet)>,
+}
+
+/// Extension ids of the own offer.
+#[derive(Clone, Copy, Debug)]
+struct Extensions {
+    mid: u8,
+    rid: u8,
+    level: u8,
+}
+
+/// How the camera is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Camera {
+    /// The highest encoding of the capture alone.
+    One,
+    /// All three, by RID.
+    Three,
+}
+
+/// ICE, DTLS and all on one machine.
+const CONNECTED: Duration = Duration::from_secs(15);
+
+/// More than ten seconds of a capture's packets.
+const RECEIVED_MAX: usize = 8_192;
+
+/// RIDs of three encodings, lowest first.
+const RIDS: [&str; 3] = ["q", "h", "f"];
+
+const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+const LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+
+impl Participant {
+    /// Comes into a channel and waits until media can flow.
+    pub(crate) async fn join(http: SocketAddr, channel: &str, name: &str, camera: Camera) -> Self {
+        let (mut socket, _) = Socket::join(http, channel, name).await;
+        let (connected, mut connects) = mpsc::channel(1);
+        let (receives, received) = mpsc::channel(RECEIVED_MAX);
+        let connection = connection(Handler { connected, receives }).await;
+        let audio =
+            track("microphone", RtpCodecKind::Audio, vec![encoding(MIME_TYPE_OPUS, AUDIO, "")]);
+        let video = track("camera", RtpCodecKind::Video, encodings(camera));
+        connection.add_track(Arc::clone(&audio) as Arc<dyn TrackLocal>).await.expect("a track");
+        connection.add_track(Arc::clone(&video) as Arc<dyn TrackLocal>).await.expect("a track");
+        for kind in [RtpCodecKind::Audio; 3].into_iter().chain([RtpCodecKind::Video; 4]) {
+            let direction = RTCRtpTransceiverDirection::Recvonly;
+            let init = RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() };
+            connection.add_transceiver_from_kind(kind, Some(init)).await.expect("a transceiver");
+        }
+        let offer = connection.create_offer(None).await.expect("an offer");
+        let extensions = Extensions::of(&offer.sdp);
+        let sdp = offer.sdp.clone();
+        connection.set_local_description(offer).await.expect("our own offer");
+        let tracks =
+            json!([{ "mid": "0", "source": "microphone" }, { "mid": "1", "source": "camera" }]);
+        socket.send(&json!({ "op": "offer", "id": 1, "sdp": sdp, "tracks": tracks })).await;
+        let answer = socket.expect("answer").await;
+        let sdp = answer["sdp"].as_str().expect("text").to_owned();
+        let answer = RTCSessionDescription::answer(sdp).expect("an answer");
+        connection.set_remote_description(answer).await.expect("the server's answer");
+        within("media can flow", CONNECTED, connects.recv()).await.expect("connected");
+        Self { socket, connection, audio, video, extensions, received }
+    }
+
+    /// Sends a packet of the capture under the extensions that were agreed on.
+    pub(crate) async fn send(&self, packet: &Rtp) {
+        let is_audio = packet.ssrc == AUDIO;
+        let mut sent = Packet::default();
+        sent.header.version = 2;
+        sent.header.marker = packet.marker;
+        sent.header.payload_type = packet.payload_type;
+        sent.header.sequence_number = packet.sequence;
+        sent.header.timestamp = packet.timestamp;
+        sent.header.ssrc = packet.ssrc;
+        sent.payload = Bytes::copy_from_slice(&packet.payload);
+        let mid: &[u8] = if is_audio { b"0" } else { b"1" };
+        self.extend(&mut sent, self.extensions.mid, mid);
+        if is_audio {
+            self.extend(&mut sent, self.extensions.level, &[0x80 | 20]);
+            self.audio.write_rtp(sent).await.expect("sent");
+        } else {
+            let place =
+                ENCODINGS.iter().position(|ssrc| *ssrc == packet.ssrc).expect("an encoding");
+            self.extend(&mut sent, self.extensions.rid, RIDS[place].as_bytes());
+            self.video.write_rtp(sent).await.expect("sent");
+        }
+    }
+
+    fn extend(&self, packet: &mut Packet, id: u8, value: &[u8]) {
+        packet.header.set_extension(id, Bytes::copy_from_slice(value)).expect("a short value");
+    }
+
+    /// What has arrived, oldest first; empties the queue.
+    pub(crate) fn received(&mut self) -> Vec<(RtpCodecKind, Packet)> {
+        std::iter::from_fn(|| self.received.try_recv().ok()).collect()
+    }
+
+    /// Ends the connection.
+    pub(crate) async fn close(self) {
+        self.connection.close().await.expect("closed");
+    }
+}
+
+impl fmt::Debug for Participant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Participant").field("extensions", &self.extensions).finish_non_exhaustive()
+    }
+}
+
+impl Extensions {
+    /// From `a=extmap` lines.
+    fn of(sdp: &str) -> Self {
+        let id = |uri: &str| {
+            let line = sdp
+                .lines()
+                .find(|line| line.starts_with("a=extmap:") && line.trim_end().ends_with(uri));
+            let number = line.and_then(|line| line["a=extmap:".len()..].split([' ', '/']).next());
+            number
+                .and_then(|number| number.parse().ok())
+                .unwrap_or_else(|| panic!("the offer has {uri}"))
+        };
+        Self { mid: id(MID), rid: id(RID), level: id(LEVEL) }
+    }
+}
+
+/// Hands on what the connection says.
+struct Handler {
+    connected: mpsc::Sender<()>,
+    receives: mpsc::Sender<(RtpCodecKind, Packet)>,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        if state == RTCPeerConnectionState::Connected {
+            let _known = self.connected.try_send(());
+        }
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let receives = self.receives.clone();
+        tokio::spawn(async move {
+            let kind = track.kind().await;
+            while let Some(event) = track.poll().await {
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    let _full = receives.try_send((kind, packet));
+                }
+            }
+        });
+    }
+}
+
+async fn connection(handler: Handler) -> Arc<dyn PeerConnection> {
+    let mut engine = MediaEngine::default();
+    engine.register_default_codecs().expect("codecs");
+    for (uri, kind) in [
+        (MID, RtpCodecKind::Audio),
+        (MID, RtpCodecKind::Video),
+        (RID, RtpCodecKind::Video),
+        (LEVEL, RtpCodecKind::Audio),
+    ] {
+        let capability = RTCRtpHeaderExtensionCapability { uri: uri.to_owned() };
+        engine.register_header_extension(capability, kind, None).expect("an extension");
+    }
+    let registry =
+        register_default_interceptors(Registry::new(), &mut engine).expect("interceptors");
+    let connection = PeerConnectionBuilder::new()
+        .with_media_engine(engine)
+        .with_interceptor_registry(registry)
+        .with_handler(Arc::new(handler))
+        .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
+        .build()
+        .await
+        .expect("a connection");
+    Arc::new(connection)
+}
+
+fn track(
+    id: &str,
+    kind: RtpCodecKind,
+    encodings: Vec<RTCRtpEncodingParameters>,
+) -> Arc<TrackLocalStaticRTP> {
+    let track =
+        MediaStreamTrack::new("mine".to_owned(), id.to_owned(), id.to_owned(), kind, encodings);
+    Arc::new(TrackLocalStaticRTP::new(track))
+}
+
+fn encodings(camera: Camera) -> Vec<RTCRtpEncodingParameters> {
+    match camera {
+        Camera::One => vec![encoding(MIME_TYPE_VP8, ENCODINGS[2], "")],
+        Camera::Three => ENCODINGS
+            .into_iter()
+            .zip(RIDS)
+            .map(|(ssrc, rid)| encoding(MIME_TYPE_VP8, ssrc, rid))
+            .collect(),
+    }
+}
+
+fn encoding(mime_type: &str, ssrc: u32, rid: &str) -> RTCRtpEncodingParameters {
+    let (clock_rate, channels) =
+        if mime_type == MIME_TYPE_OPUS { (48_000, 2) } else { (90_000, 0) };
+    RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters {
+            rid: rid.into(),
+            ssrc: Some(ssrc),
+            ..RTCRtpCodingParameters::default()
+        },
+        codec: RTCRtpCodec {
+            mime_type: mime_type.to_owned(),
+            clock_rate,
+            channels,
+            ..RTCRtpCodec::default()
+        },
+        ..RTCRtpEncodingParameters::default()
+    }
+}

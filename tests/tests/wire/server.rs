@@ -1,0 +1,67 @@
+//! The `confab` binary, on ports of its own.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tests::deadline::until;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A running server; ends with its value.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) http: SocketAddr,
+    pub(crate) media: SocketAddr,
+}
+
+impl Server {
+    /// Starts one and waits until it answers.
+    pub(crate) async fn start() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        // Another program could take a port between here and there; it never did, and then the server says so.
+        let http =
+            TcpListener::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
+        let media =
+            UdpSocket::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
+        let own = std::env::current_exe().expect("this test is a file");
+        let binary = own.parent().and_then(Path::parent).expect("target/debug/deps").join("confab");
+        assert!(binary.exists(), "build the server first: cargo build -p signaling");
+        let process = Command::new(binary)
+            .args(["--http", &http.to_string(), "--media", &media.to_string(), "--log", "warn"])
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let server = Self { process, http, media };
+        until("the server answers", Duration::from_secs(10), async || {
+            server.get("/healthz").await.filter(|answer| answer.starts_with("HTTP/1.1 200"))
+        })
+        .await;
+        server
+    }
+
+    /// A whole HTTP answer; `None` where nobody answers.
+    pub(crate) async fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(self.http).await.ok()?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.http);
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer)
+    }
+
+    /// Whether the process still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.process.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _code = self.process.wait();
+    }
+}

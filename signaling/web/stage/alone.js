@@ -45,7 +45,7 @@ export class AloneCard {
     const own = beside ? Math.floor((width - gap) / 2) : width;
     const below = Math.min(this.element.scrollHeight, Math.floor(height * 0.62));
     this.element.classList.toggle("below", !beside);
-    Object.assign(style, beside ? { left: `${own + gap}px`, top: "0", width: `${width - own - gap}px`, height: `${height}px` } : { left: "0", top: "auto", width: `${width}px`, height: "auto" });
+    Object.assign(style, beside ? { left: `${own + gap}px`, bottom: "0", width: `${width - own - gap}px`, height: `${height}px` } : { left: "0", bottom: "0", width: `${width}px`, height: "auto" });
     return { x: 0, y: 0, width: own, height: beside ? height : height - below - gap };
   }
 

@@ -72,6 +72,11 @@ test("every icon that is named is in the sprite", () => {
   }
 });
 
+test("every module is announced in the HTML, so that none waits for another's import", () => {
+  const announced = [...text("index.html").matchAll(/rel="modulepreload" href="\/assets\/([^"]+)"/g)].map((match) => match[1]);
+  assert.deepEqual(announced.sort(), served().filter((path) => path.endsWith(".js") && path !== "main.js").sort());
+});
+
 test("what others wrote is unchanged", () => {
   const list = text("vendor/VENDOR.md").matchAll(/^([0-9a-f]{64}) {2}(\S+)$/gm);
   let count = 0;

@@ -3,6 +3,7 @@ use sfu::event::LostReason;
 use super::*;
 use crate::plane::fake;
 use sfu::command::Voice;
+use tokio::sync::mpsc::error::TryRecvError;
 
 fn mute(participant: u64) -> Command {
     Command::Voice { participant: ParticipantId(participant), voice: Voice::SILENT }
@@ -17,7 +18,6 @@ fn join(participant: u64, channel: u64) -> Command {
         participant: ParticipantId(participant),
         channel: ChannelId(channel),
         local: credentials(),
-        remote: credentials(),
         keying: sfu::command::Keying::Dtls {
             fingerprint: sfu::transport::dtls::Fingerprint([0; 32]),
             role: sfu::command::DtlsRole::Server,
@@ -105,10 +105,8 @@ async fn without_a_media_thread_commands_fail_and_the_end_shows() {
 
 #[tokio::test(start_paused = true)]
 async fn stopping_ends_the_thread_first() {
-    let (mut plane, _thread) = fake::plane(8);
-    let (stopped, mut stops) = oneshot::channel();
-    plane.stop = Box::new(move || drop(stopped.send(())));
+    let (plane, mut thread) = fake::plane(8);
     let (media, _) = Media::start(plane);
     media.stop().await;
-    assert_eq!(stops.try_recv(), Ok(()));
+    assert!(thread.commands.try_recv().is_err_and(|error| error == TryRecvError::Disconnected));
 }

@@ -101,7 +101,6 @@ async fn an_offer_is_answered_when_the_media_plane_has_carried_it_out() {
     assert_eq!((answer["op"].as_str(), answer["id"].as_u64()), (Some("answer"), Some(7)));
     let Command::Join(join) = &commands[0] else { panic!() };
     assert!(answer["sdp"].as_str().unwrap().contains(join.local.ufrag.as_str()));
-    assert_eq!(join.remote.ufrag.as_str(), "nS5S");
     assert!(
         matches!(
             commands[2],

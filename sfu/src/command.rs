@@ -136,6 +136,11 @@ pub struct Voice {
     pub screen: bool,
 }
 
+impl Voice {
+    /// Of somebody of whom nothing is known to be on.
+    pub const SILENT: Self = Self { muted: true, deafened: false, camera: false, screen: false };
+}
+
 impl Default for Voice {
     fn default() -> Self {
         // Clients that never tell, as WHIP's, have everything on: their tracks begin with their first packet.

@@ -174,10 +174,10 @@ export class Call extends EventTarget {
     this.#socket.send({ op: "prefer", mode, budget });
   }
 
-  /** Tries the socket now, if a try is due later, and the media, if they are lost. */
+  /** Tries the socket now, if a try is due later, and a new connection, if there is none that works. */
   now() {
     this.#socket.now();
-    if (this.media === "blocked" || this.media === "lost") this.#renew();
+    if (this.media !== "connected") this.#renew();
   }
 
   /** Goes, for good. */

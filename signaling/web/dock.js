@@ -29,7 +29,7 @@ export function showDock(root) {
 
 /** @param {Button} one */
 const button = ({ id, icon: picture, word, name, state = "", run }) =>
-  html`<button id=${id} class=${`control ${state}`} aria-label=${name} title=${name === word ? "" : name} @click=${run}>${icon(picture)}<span class="word">${word}</span>${id === "mute" ? html`<span class="level" aria-hidden="true"><i></i></span>` : ""}</button>`;
+  html`<button id=${id} class=${`control ${state}`} aria-label=${name} title=${name === word ? "" : name} @click=${run}>${icon(picture)}<span class="word">${word}</span>${id === "mute" ? html`<span class="level" aria-hidden="true"><i class="level-bar"></i></span>` : ""}</button>`;
 
 /** @param {string} id @param {string} name @param {() => Item[]} lines */
 const chevron = (id, name, lines) =>
@@ -40,11 +40,11 @@ function dock() {
   const camera = store.camera.value !== null;
   const sharing = store.screen.value !== null;
   const deaf = store.deafened.value;
-  return html`<div class="dock" role="toolbar" aria-label=${t.more}>
+  return html`<div class="dock">
     <div class=${off ? "split danger" : "split"}>
       ${button({ id: "mute", icon: off ? "mic-off" : "mic", word: off ? t.unmute : t.mute, name: off ? t.unmute : t.mute, run: toggleMute })} ${chevron("microphone-options", t.options.microphone, microphoneLines)}
     </div>
-    <div class=${camera ? "split" : "split danger"}>
+    <div class="split">
       ${button({ id: "camera", icon: camera ? "camera" : "camera-off", word: t.word.camera, name: camera ? t.cameraOff : t.cameraOn, run: () => own.toggleCamera() })} ${chevron("camera-options", t.options.camera, cameraLines)}
     </div>
     ${canShare() ? button({ id: "share", icon: "share", word: sharing ? t.word.stop : t.word.share, name: sharing ? t.stopSharing : t.share, state: sharing ? "on" : "", run: () => own.toggleShare() }) : ""}
@@ -70,7 +70,14 @@ const cameraLines = () => deviceLines(t.device.camera, store.devices.peek().came
 function moreLines() {
   const { sounds, theme } = preferences.peek();
   const themes = /** @type {const} */ (["system", "dark", "light"]);
+  const more = document.getElementById("more");
+  const chevrons = document.getElementById("microphone-options")?.checkVisibility() ?? true;
+  const opens = (/** @type {string} */ name, /** @type {() => Item[]} */ lines) => () => more && openMenu(more, name, lines());
   return [
+    ...(chevrons ? [] : /** @type {Item[]} */ ([
+      { kind: "action", text: t.options.microphone, icon: "mic", run: opens(t.options.microphone, microphoneLines) },
+      { kind: "action", text: t.options.camera, icon: "camera", run: opens(t.options.camera, cameraLines) },
+    ])),
     { kind: "action", text: t.copyLink, icon: "link", key: "L", run: copyLink },
     { kind: "action", text: document.fullscreenElement ? t.leaveFullScreen : t.fullScreen, icon: "full", key: "F", run: toggleFullScreen },
     { kind: "action", text: t.shortcuts, icon: "keyboard", key: "?", run: openShortcuts },

@@ -28,7 +28,7 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 function fault(error) {
   confab.faults += 1;
   const code = error instanceof Error ? error.name : "Unknown";
-  notify({ id: "uncaught", icon: "info", text: t.somethingWrong(code), detail: error instanceof Error ? error.message : "", close: true });
+  notify({ id: "uncaught", icon: "info", text: t.somethingWrong, detail: t.code(error instanceof Error ? `${code}: ${error.message}` : code), close: true });
 }
 addEventListener("error", (event) => {
   // Told by browsers where a layout takes two turns; nothing is lost by it.
@@ -75,20 +75,21 @@ setInterval(() => {
   if (store.socket.peek().state === "waiting" && store.socket.peek().attempt > 1) showLost();
 }, 1000);
 
-/** Meters move while they are seen: the one of the preview, or the one in the mute button. */
+/** The meter of the preview, or the one in the mute button, moves while there is a microphone and the page is seen. */
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
-let shown = -1;
+const bars = /** @type {HTMLCollectionOf<HTMLElement>} */ (document.getElementsByClassName("level-bar"));
+let moving = false;
 function meters() {
+  moving = store.microphone.peek() !== null && !document.hidden;
+  if (!moving) return;
   requestAnimationFrame(meters);
-  if (store.microphone.peek() === null) return;
   const level = own.microphone.muted ? 0 : (own.microphone.level() ?? 0);
-  const next = reduced.matches ? Math.round(level * 5) / 5 : Math.round(level * 50) / 50;
-  const bars = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".meter > i, .level > i"));
-  if (next === shown) return;
-  shown = next;
-  for (const bar of bars) bar.style.transform = `scaleX(${next})`;
+  const scale = `scaleX(${reduced.matches ? Math.round(level * 5) / 5 : Math.round(level * 50) / 50})`;
+  for (const bar of bars) if (bar.style.transform !== scale) bar.style.transform = scale;
 }
-requestAnimationFrame(meters);
+const start = () => moving || meters();
+effect(() => void (store.microphone.value && start()));
+document.addEventListener("visibilitychange", start);
 
 /** @type {WakeLockSentinel | null} */
 let lock = null;

@@ -6,6 +6,7 @@
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { effect, signal } from "./vendor/signals-core/signals-core.module.js";
 import { face, icon } from "./icon.js";
+import { unusable } from "./media/devices.js";
 import { canChooseSpeaker } from "./media/playback.js";
 import * as own from "./own.js";
 import { comeIn, setMuted } from "./session.js";
@@ -149,6 +150,7 @@ function whoIsInside() {
 function pickers() {
   const icons = /** @type {const} */ ({ microphone: "mic", camera: "camera", speaker: "headphones" });
   const kinds = /** @type {DeviceKind[]} */ (["microphone", "camera", "speaker"]);
+  if (unusable("microphone")) return nothing;
   return kinds.map((kind) => {
     const devices = store.devices.value[kind];
     void [store.microphone.value, store.camera.value];
@@ -176,8 +178,11 @@ function comingWith() {
 
 /** The preview, or why there is none. */
 function showMirror() {
-  if (store.view.value !== "prejoin") return;
   const video = /** @type {HTMLVideoElement} */ (document.getElementById("preview-video"));
+  if (store.view.value !== "prejoin") {
+    video.srcObject = null;
+    return;
+  }
   const { microphone: mic, camera: cam } = store.troubles.value;
   const card = mic && !listening.value ? mic : null;
   const track = store.camera.value;
@@ -216,5 +221,5 @@ function words(live, cameraTrouble) {
 function meter() {
   if (store.microphone.value === null) return html``;
   const text = store.muted.value ? t.muted : silentDevice.value ? t.hearNothing(own.labelOf("microphone")) : t.weHear;
-  return html`<span class="meter-text">${text}</span><span class="meter" aria-hidden="true"><i></i></span><button class="plain" @click=${own.testSound}>${icon("play")}${t.testSound}</button>`;
+  return html`<span class="meter-text">${text}</span><span class="meter" aria-hidden="true"><i class="level-bar"></i></span><button class="plain" @click=${own.testSound}>${icon("play")}${t.testSound}</button>`;
 }

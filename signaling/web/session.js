@@ -85,7 +85,7 @@ function listen(call) {
   call.on("socket", (state) => socketChanged(state));
   call.on("media", (state) => mediaChanged(state));
   call.on("refused", (error) => refused(error));
-  call.on("fault", ({ code }) => notify({ id: `fault-${code}`, icon: "info", text: t.somethingWrong(code), close: true, ms: 12_000 }));
+  call.on("fault", ({ code }) => faulty(code));
   call.on("bye", (bye) => dismissed(bye));
 }
 
@@ -155,12 +155,20 @@ function mediaChanged(state) {
   store.media.value = state;
   if (state === "connected") {
     dismiss("blocked");
+    dismiss("fault");
     if (dismiss("media")) say(t.mediaBack);
   } else if (state === "interrupted") {
     notify({ id: "media", icon: "turning", text: t.mediaInterrupted, urgent: true });
   } else if (state === "blocked") {
     notify({ id: "blocked", icon: "unplugged", text: t.mediaBlocked, detail: t.code("UDP"), urgent: true, action: { label: t.tryAgain, run: () => store.call.peek()?.now() } });
   }
+}
+
+/** @param {string} code */
+function faulty(code) {
+  const again = { label: t.tryAgain, run: () => (dismiss("fault"), store.call.peek()?.now()) };
+  const carried = store.media.peek() === "connected";
+  notify({ id: "fault", icon: "info", text: carried ? t.somethingWrong : t.notConnected, detail: t.code(code), close: true, ...(carried ? { ms: 12_000 } : { action: again }) });
 }
 
 /** @param {ServerError} error */
@@ -191,7 +199,7 @@ export function leave() {
 /** @param {"left" | "elsewhere" | "prejoin"} view */
 function end(view) {
   clearTimeout(patience);
-  for (const id of ["socket", "media", "blocked", "full", "sharing", "talking"]) dismiss(id);
+  for (const id of ["socket", "media", "blocked", "fault", "full", "sharing", "talking"]) dismiss(id);
   store.call.value = null;
   own.closeAll();
   batch(() => {

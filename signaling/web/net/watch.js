@@ -1,6 +1,6 @@
 /**
- * Says whether packets still come on a connection, sooner than the browser does. One receiver's statistics a second, never
- * those of the whole connection.
+ * Says whether packets still come on a connection, sooner than the browser does. One sender's statistics a second, which have those
+ * of its way too; never those of the whole connection.
  */
 
 /** @typedef {"connected" | "interrupted" | "lost" | "blocked"} Verdict */
@@ -87,9 +87,9 @@ export class MediaWatch {
   }
 
   async #sample() {
-    const receiver = this.connection.getReceivers()[0];
-    if (!receiver || this.connection.connectionState !== "connected") return;
-    const sample = read(await receiver.getStats());
+    const sender = this.connection.getSenders()[0];
+    if (!sender || this.connection.connectionState !== "connected") return;
+    const sample = read(await sender.getStats());
     if (!sample || this.#stopped) return;
     const silent = this.#silence.add(performance.now(), sample);
     const grown = sample.bytes !== this.#bytes;

@@ -15,6 +15,8 @@ const EVERY_MS = 2000;
 const SPAN_MS = 10_000;
 /** Beside each other from this width on. */
 const BESIDE = 700;
+/** The card takes no more of the height than this; the rest is the own picture's. */
+const MOST_BELOW = 0.62;
 
 export class AloneCard {
   element = Object.assign(document.createElement("section"), { className: "alone", hidden: true });
@@ -43,9 +45,10 @@ export class AloneCard {
     const { style } = this.element;
     const beside = width >= BESIDE;
     const own = beside ? Math.floor((width - gap) / 2) : width;
-    const below = Math.min(this.element.scrollHeight, Math.floor(height * 0.62));
     this.element.classList.toggle("below", !beside);
-    Object.assign(style, beside ? { left: `${own + gap}px`, top: "0", width: `${width - own - gap}px`, height: `${height}px` } : { left: "0", top: "auto", width: `${width}px`, height: "auto" });
+    Object.assign(style, beside ? { left: `${own + gap}px`, bottom: "0", width: `${width - own - gap}px`, height: `${height}px` } : { left: "0", bottom: "0", width: `${width}px`, height: "auto" });
+    const below = Math.min(this.element.offsetHeight, Math.floor(height * MOST_BELOW));
+    style.maxHeight = beside ? "" : `${below}px`;
     return { x: 0, y: 0, width: own, height: beside ? height : height - below - gap };
   }
 

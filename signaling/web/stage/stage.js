@@ -199,6 +199,7 @@ export class Stage {
   /** @param {{ width: number, height: number, gap: number }} stage @param {string[]} ids @returns {Map<string, Place>} */
   #gridLayout(stage, ids) {
     this.#alone.show(store.alone.value);
+    this.element.classList.toggle("only-one", store.alone.value);
     if (store.alone.value) return new Map([[ids[0] ?? "", this.#alone.beside(stage)]]);
     const room = capacity(stage, ids.length);
     this.#seen = seen(ids, ids.length > room ? room - 1 : room, this.#seen, (id) => store.persons.get(id)?.spokeAt ?? -Infinity, this.#speakerOff.value);

@@ -127,7 +127,7 @@ export const t = {
   mediaBlocked: "This network lets the page through, but not the sound. Firewalls often block UDP, which carries it.",
   withoutSound: "Sharing without sound. To share sound, choose a tab and tick its sound.", echo: "Sharing without sound: a whole screen’s sound would echo everybody’s voice.", sharing: "You are sharing your screen",
   serverFull: "This server is full. You come in as soon as there is a place.", channelFull: (/** @type {string} */ channel) => `${channel} is full. You come in as soon as there is a place.`,
-  somethingWrong: (/** @type {string} */ code) => `Something went wrong in Confab; the call goes on. Code ${code}`,
+  somethingWrong: "Something went wrong in Confab; the call goes on.", notConnected: "Sound and pictures could not be connected.",
 
   // After
   youLeft: (/** @type {string} */ channel) => `You left ${channel}`, comeBack: "Come back", newChannel: "New channel",

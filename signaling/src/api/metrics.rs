@@ -1,0 +1,43 @@
+//! `GET /metrics`: the media plane's counters and signaling's own, as Prometheus reads them (text format 0.0.4).
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use sfu::metrics::Sample;
+
+use crate::server::App;
+
+/// All of them.
+pub(crate) async fn scrape(State(app): State<App>) -> impl IntoResponse {
+    let gauges = [
+        ("confab_sockets", "WebSockets open.", app.sockets()),
+        (
+            "confab_sessions",
+            "Participants signaling knows, with media or without.",
+            app.presence.participants(),
+        ),
+        ("confab_session_channels", "Channels signaling knows.", app.presence.channels().await),
+    ];
+    let mut text = String::new();
+    let snapshot = app.snapshots.borrow().clone();
+    let mut last = "";
+    for Sample { name, help, kind, label, value } in snapshot.samples() {
+        // Writing to a string cannot fail.
+        let _written = (|| {
+            if name != last {
+                last = name;
+                writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", kind.name())?;
+            }
+            match label {
+                Some((key, label)) => writeln!(text, "{name}{{{key}=\"{label}\"}} {value}"),
+                None => writeln!(text, "{name} {value}"),
+            }
+        })();
+    }
+    for (name, help, value) in gauges {
+        let _written = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    }
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}

@@ -1,0 +1,3 @@
+//! Dialects: thin translations between what a client speaks and [`Session`](crate::session::Session)'s asks and notices.
+
+pub mod socket;

@@ -1,0 +1,257 @@
+//! Confab's own dialect: JSON over a WebSocket, as docs/protocol.md has it.
+//!
+//! ```text
+//! socket ─► rate ─► ClientMessage ─► Ask ────► channel
+//!        ◄──────── ServerMessage ◄─ Notice ◄─ inbox
+//! ```
+//!
+//! One task a socket. It holds no state of the call: when it ends, whichever way, the participant's place is kept by the channel.
+
+pub mod close;
+pub mod message;
+mod rate;
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+
+use self::close::Bye;
+use self::message::{ClientMessage, JoinMessage, ServerMessage};
+use self::rate::Rate;
+use crate::channel::{Channel, Entered};
+use crate::fault::Error;
+use crate::link::{Inbox, Outbox};
+use crate::name::{ChannelName, PersonName};
+use crate::presence::Presence;
+
+/// The longest message a client may send: an offer of 64 KiB with every character escaped.
+pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
+
+/// How often a ping is sent; `heartbeat_ms` of the welcome.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// A socket from which nothing came for this long is silent: three heartbeats.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How long one message may take to leave before the client counts as slow.
+const SEND_MAX: Duration = Duration::from_secs(5);
+
+/// How long the last words may take: nobody waits for them.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// Serves one socket until it ends. `stopping` turns true when the server stops.
+pub async fn serve(socket: WebSocket, presence: Presence, stopping: watch::Receiver<bool>) {
+    let mut conversation =
+        Conversation { socket, presence, inside: None, heard: Instant::now(), pings: 0 };
+    let end = conversation.hold(stopping).await;
+    if let Some(Inside { channel, entered, .. }) = &conversation.inside {
+        channel.detach(entered).await;
+    }
+    conversation.close(end).await;
+}
+
+/// How a conversation ends.
+#[derive(Debug)]
+enum End {
+    /// The client is gone.
+    Gone,
+    /// With a last message.
+    Bye(Bye),
+    /// With an error, and, where the protocol has one, a last message.
+    Refused(Error, Option<Bye>),
+}
+
+/// A participant's side of the socket.
+struct Inside {
+    channel: Channel,
+    entered: Entered,
+    inbox: Inbox,
+}
+
+struct Conversation {
+    socket: WebSocket,
+    presence: Presence,
+    inside: Option<Inside>,
+    heard: Instant,
+    pings: u64,
+}
+
+/// What happens next on a socket.
+enum Next {
+    Received(Option<Result<Message, axum::Error>>),
+    Tell(ServerMessage),
+    End(End),
+    Heartbeat,
+}
+
+impl Conversation {
+    async fn hold(&mut self, mut stopping: watch::Receiver<bool>) -> End {
+        let mut heartbeat = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rate = Rate::default();
+        loop {
+            let next = tokio::select! {
+                received = self.socket.recv() => Next::Received(received),
+                next = told(self.inside.as_mut()) => next,
+                _ = heartbeat.tick() => Next::Heartbeat,
+                // An error means that the server is gone altogether.
+                _ = stopping.wait_for(|stopping| *stopping) => Next::End(End::Bye(Bye::Shutdown)),
+            };
+            let step = match next {
+                Next::Received(received) => self.receive(received, &mut rate).await,
+                Next::Tell(message) => self.send(&message).await,
+                Next::End(end) => Err(end),
+                Next::Heartbeat => self.beat().await,
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn receive(
+        &mut self,
+        received: Option<Result<Message, axum::Error>>,
+        rate: &mut Rate,
+    ) -> Result<(), End> {
+        let message = match received {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return Err(ended_by(error)),
+            None => return Err(End::Gone),
+        };
+        let now = Instant::now();
+        self.heard = now;
+        if !rate.admits(now) {
+            return Err(End::Refused(Error::TooMany, Some(Bye::TooMany)));
+        }
+        match message {
+            Message::Text(text) => match ClientMessage::read(text.as_str()) {
+                Ok(message) => self.handle(message).await,
+                Err(error) => self.refuse(&error).await,
+            },
+            Message::Binary(_) => {
+                self.refuse(&Error::BadJson("messages are text".to_owned())).await
+            }
+            // The library answers pings by itself.
+            Message::Ping(_) | Message::Pong(_) => Ok(()),
+            Message::Close(_) => Err(End::Gone),
+        }
+    }
+
+    async fn handle(&mut self, message: ClientMessage) -> Result<(), End> {
+        match (message, &self.inside) {
+            (ClientMessage::Pong(_), _) => Ok(()),
+            (ClientMessage::Join(_), Some(_)) => self.refuse(&Error::AlreadyJoined).await,
+            (ClientMessage::Join(join), None) => match enter(&self.presence, join).await {
+                Ok(inside) => {
+                    self.inside = Some(inside);
+                    Ok(())
+                }
+                Err(error) => self.refuse(&error).await,
+            },
+            (ClientMessage::Ask(_), None) => self.refuse(&Error::NotJoined).await,
+            (ClientMessage::Ask(ask), Some(Inside { channel, entered, .. })) => {
+                channel.ask(entered, ask).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn beat(&mut self) -> Result<(), End> {
+        if self.heard.elapsed() >= SILENCE_MAX {
+            return Err(End::Bye(Bye::Silent));
+        }
+        self.pings += 1;
+        self.send(&ServerMessage::Ping { id: self.pings }).await
+    }
+
+    async fn refuse(&mut self, error: &Error) -> Result<(), End> {
+        tracing::debug!(%error, code = error.face().code, "refused a message");
+        self.send(&ServerMessage::error(error, None)).await
+    }
+
+    async fn send(&mut self, message: &ServerMessage) -> Result<(), End> {
+        match timeout(SEND_MAX, self.socket.send(written(message))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_elapsed) => Err(End::Bye(Bye::Slow)),
+        }
+    }
+
+    /// The last words, as far as the client takes them.
+    async fn close(mut self, end: End) {
+        let (error, bye) = match end {
+            End::Gone => return,
+            End::Bye(bye) => (None, Some(bye)),
+            End::Refused(error, bye) => (Some(error), bye),
+        };
+        let code =
+            bye.map(Bye::code).or_else(|| error.as_ref().and_then(|error| error.face().close));
+        let mut last: Vec<Message> =
+            error.iter().map(|error| written(&ServerMessage::error(error, None))).collect();
+        last.extend(
+            bye.map(|bye| {
+                written(&ServerMessage::Bye { code: bye, message: bye.message().into() })
+            }),
+        );
+        // 1011 (RFC 6455, section 7.4.1): every end above has a code of its own.
+        last.push(Message::Close(Some(CloseFrame {
+            code: code.unwrap_or(1011),
+            reason: "".into(),
+        })));
+        let words = async {
+            for message in last {
+                if self.socket.send(message).await.is_err() {
+                    return;
+                }
+            }
+            // Until the client has closed as well: closing first could take the last words with it.
+            while let Some(Ok(_)) = self.socket.recv().await {}
+        };
+        let _whichever = timeout(FAREWELL_MAX, words).await;
+    }
+}
+
+async fn enter(
+    presence: &Presence,
+    JoinMessage { channel, name, resume }: JoinMessage,
+) -> Result<Inside, Error> {
+    let (channel, name) = (ChannelName::parse(&channel)?, PersonName::parse(&name)?);
+    let (outbox, inbox) = Outbox::new();
+    let (channel, entered) = presence.enter(&channel, name, resume, outbox).await?;
+    Ok(Inside { channel, entered, inbox })
+}
+
+/// What the channel tells, while there is one.
+async fn told(inside: Option<&mut Inside>) -> Next {
+    let Some(Inside { inbox, .. }) = inside else { return std::future::pending().await };
+    tokio::select! {
+        // Past the queue: whoever is cut off for reading too slowly would never hear it otherwise.
+        biased;
+        Ok(ending) = &mut inbox.ending => Next::End(End::Bye(ending.into())),
+        notice = inbox.notices.recv() => match notice {
+            Some(notice) => Next::Tell(ServerMessage::of(notice, HEARTBEAT_MS)),
+            None => Next::End(match inbox.ending.try_recv() {
+                Ok(ending) => End::Bye(ending.into()),
+                Err(_) => End::Refused(Error::Internal("the channel ended"), None),
+            }),
+        },
+    }
+}
+
+const HEARTBEAT_MS: u64 = 10_000;
+
+/// Why reading failed: a message above the bound, or a client that is gone or speaks no WebSocket.
+fn ended_by(error: axum::Error) -> End {
+    match error.into_inner().downcast_ref::<tungstenite::Error>() {
+        Some(tungstenite::Error::Capacity(_)) => End::Refused(Error::TooLarge, None),
+        Some(_) | None => End::Gone,
+    }
+}
+
+/// Serialising these types cannot fail: no map has keys that are no strings.
+fn written(message: &ServerMessage) -> Message {
+    Message::Text(serde_json::to_string(message).unwrap_or_default().into())
+}

@@ -1,0 +1,585 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sfu::command::{Command, CommandError, Pictures};
+use sfu::event::{Assignment, Event, LostReason, Speaker};
+use sfu::media::{ChannelId, ParticipantId, PublicationId, SlotId, Source};
+use simulcast::Bitrate;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::*;
+use crate::client::{Client, get, request};
+use crate::config::Limits;
+use crate::plane::fake::{self, FakeThread};
+use sfu::command::Voice;
+
+const CALL: &str = include_str!("../tests/data/sdp/chromium_call.sdp");
+const RESTART: &str = include_str!("../tests/data/sdp/chromium_restart.sdp");
+const OTHER_BROWSER: &str = include_str!("../tests/data/sdp/firefox_call.sdp");
+
+async fn start_with(limits: Limits) -> (Server, FakeThread) {
+    let (plane, thread) = fake::plane(64);
+    let config = Config { limits, ..Config::local() };
+    (Server::start_on(config, plane, Draw::seeded(1)).await.unwrap(), thread)
+}
+
+async fn start() -> (Server, FakeThread) {
+    start_with(Limits::default()).await
+}
+
+fn offer(id: u64, sdp: &str) -> Value {
+    json!({ "op": "offer", "id": id, "sdp": sdp, "tracks": [] })
+}
+
+/// Sends an offer and carries out its commands until the answer comes.
+async fn connect(client: &mut Client, thread: &mut FakeThread, sdp: &str) -> Vec<Command> {
+    client.send(&offer(1, sdp)).await;
+    let commands = carried_out(thread, 3).await;
+    assert_eq!(client.next().await["op"], "answer");
+    commands
+}
+
+async fn carried_out(thread: &mut FakeThread, count: usize) -> Vec<Command> {
+    let mut commands = Vec::new();
+    for _ in 0..count {
+        commands.push(thread.carry_out().await);
+    }
+    commands
+}
+
+fn names(commands: &[Command]) -> Vec<String> {
+    commands
+        .iter()
+        .map(|command| format!("{command:?}").split(['(', ' ']).next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_people_see_each_other_come_change_and_go() {
+    let (server, _thread) = start().await;
+    let (mut sam, welcome) = Client::join(server.address(), "Kitchen", " Sam ").await;
+    assert_eq!(welcome["channel"], "kitchen");
+    assert_eq!(welcome["participant"], "p1");
+    assert_eq!(welcome["resumed"], false);
+    assert_eq!(welcome["slots"], json!({ "audio": 3, "video": 4 }));
+    assert_eq!(welcome["heartbeat_ms"], 10_000);
+    let sam_shown = json!({ "id": "p1", "name": "Sam", "muted": true, "deafened": false, "camera": false, "screen": false, "connected": true });
+    assert_eq!(welcome["participants"], json!([sam_shown]));
+
+    let (mut mira, welcome) = Client::join(server.address(), "KITCHEN", "Mira").await;
+    let mira_shown = json!({ "id": "p2", "name": "Mira", "muted": true, "deafened": false, "camera": false, "screen": false, "connected": true });
+    assert_eq!(welcome["participants"], json!([sam_shown, mira_shown]));
+    assert_eq!(sam.next().await, json!({ "op": "joined", "participant": mira_shown }));
+
+    mira.send(&json!({ "op": "voice", "muted": false, "deafened": false, "camera": true, "screen": false })).await;
+    for client in [&mut sam, &mut mira] {
+        let changed = client.next().await;
+        assert_eq!(changed["op"], "changed");
+        assert_eq!(changed["participant"]["id"], "p2");
+        assert_eq!(changed["participant"]["camera"], true);
+        assert_eq!(changed["participant"]["muted"], false);
+    }
+
+    mira.send(&json!({ "op": "leave" })).await;
+    let (last, code) = mira.until_closed().await;
+    assert_eq!(
+        (last[0]["op"].as_str(), last[0]["code"].as_str(), code),
+        (Some("bye"), Some("left"), 1000)
+    );
+    assert_eq!(sam.next().await, json!({ "op": "left", "participant": "p2", "reason": "left" }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_is_answered_when_the_media_plane_has_carried_it_out() {
+    let (server, mut thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
+    sam.send(&offer(7, CALL)).await;
+    let commands = carried_out(&mut thread, 3).await;
+    assert_eq!(names(&commands), ["Join", "Negotiate", "Voice"]);
+    let answer = sam.next().await;
+    assert_eq!((answer["op"].as_str(), answer["id"].as_u64()), (Some("answer"), Some(7)));
+    let Command::Join(join) = &commands[0] else { panic!() };
+    assert!(answer["sdp"].as_str().unwrap().contains(join.local.ufrag.as_str()));
+    assert_eq!(join.remote.ufrag.as_str(), "nS5S");
+    assert!(
+        matches!(
+            commands[2],
+            Command::Voice { voice: Voice { muted: true, deafened: false, .. }, .. }
+        ),
+        "silent until told otherwise"
+    );
+
+    sam.send(&offer(8, RESTART)).await;
+    let commands = carried_out(&mut thread, 2).await;
+    assert_eq!(names(&commands), ["RestartIce", "Negotiate"]);
+    assert_eq!(sam.next().await["id"], 8);
+
+    sam.send(&offer(9, OTHER_BROWSER)).await;
+    let commands = carried_out(&mut thread, 4).await;
+    assert_eq!(
+        names(&commands),
+        ["Leave", "Join", "Negotiate", "Voice"],
+        "another peer connection begins anew"
+    );
+    assert_eq!(sam.next().await["id"], 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_media_plane_refuses_is_told_instead_of_an_answer() {
+    let (server, mut thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
+    for (reason, code) in [
+        (CommandError::ShardFull, "server_full"),
+        (CommandError::Contradiction("ssrc"), "bad_sdp"),
+        (CommandError::UnknownParticipant, "media_lost"),
+        (CommandError::ParticipantExists, "internal"),
+    ] {
+        sam.send(&offer(3, CALL)).await;
+        let (id, command) = thread.commands.recv().await.unwrap();
+        let (id, rest) = match command {
+            Command::Leave { .. } => (thread.commands.recv().await.unwrap().0, 2),
+            _ => (id, 2),
+        };
+        thread.tell(Event::Refused(id, reason)).await;
+        carried_out(&mut thread, rest).await;
+        let error = sam.next().await;
+        assert_eq!(
+            (error["code"].as_str(), error["id"].as_u64()),
+            (Some(code), Some(3)),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn mistakes_are_told_and_the_socket_stays() {
+    let (server, mut thread) = start().await;
+    let mut sam = Client::open(server.address()).await;
+    let join = json!({ "op": "join", "channel": "c", "name": "Sam" });
+    for (message, code) in [
+        (json!({ "op": "leave" }), "not_joined"),
+        (json!({ "op": "offer", "id": 1, "sdp": "" }), "not_joined"),
+        (json!({ "op": "join", "channel": "c", "name": " " }), "bad_name"),
+        (json!({ "op": "join", "channel": "a b", "name": "Sam" }), "bad_channel"),
+        (json!({ "op": "dance" }), "unknown_op"),
+        (json!([1, 2]), "bad_json"),
+        (json!({ "op": "join", "channel": "c" }), "bad_json"),
+    ] {
+        let error = sam.ask(&message).await;
+        assert_eq!(
+            (error["op"].as_str(), error["code"].as_str()),
+            (Some("error"), Some(code)),
+            "{error}"
+        );
+        assert_eq!(error["fault"], "peer");
+    }
+    assert_eq!(sam.ask(&join).await["op"], "welcome");
+    let data_only = include_str!("../tests/data/sdp/chromium_data_only.sdp");
+    for (message, code, id) in [
+        (join.clone(), "already_joined", None),
+        (offer(5, "nonsense"), "bad_sdp", Some(5)),
+        (offer(6, data_only), "unsupported", Some(6)),
+        (
+            json!({ "op": "view", "slots": [{ "mid": "5", "width": 1, "height": 1, "priority": 1 }] }),
+            "bad_view",
+            None,
+        ),
+    ] {
+        let error = sam.ask(&message).await;
+        assert_eq!((error["code"].as_str(), error["id"].as_u64()), (Some(code), id), "{error}");
+    }
+    sam.send_raw(Message::Binary(vec![1, 2, 3].into())).await;
+    assert_eq!(sam.next().await["code"], "bad_json");
+    connect(&mut sam, &mut thread, CALL).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_above_the_bound_closes_the_socket() {
+    let (server, _thread) = start().await;
+    let mut sam = Client::open(server.address()).await;
+    let fits = format!(r#"{{"op":"{}"}}"#, "x".repeat(socket::MESSAGE_BYTES_MAX - 9));
+    assert_eq!(fits.len(), socket::MESSAGE_BYTES_MAX);
+    sam.send_text(&fits).await;
+    assert_eq!(sam.next().await["code"], "unknown_op");
+    sam.send_raw(Message::text(fits + " ")).await;
+    let (last, code) = sam.until_closed().await;
+    assert_eq!((last[0]["code"].as_str(), code), (Some("too_large"), 1009));
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_messages_than_a_client_needs_close_the_socket() {
+    let (server, _thread) = start().await;
+    let mut sam = Client::open(server.address()).await;
+    for _ in 0..201 {
+        sam.send_raw(Message::text(r#"{"op":"pong","id":1}"#)).await;
+    }
+    let (last, code) = sam.until_closed().await;
+    assert_eq!(
+        (last[0]["op"].as_str(), last[0]["code"].as_str()),
+        (Some("error"), Some("too_many"))
+    );
+    assert_eq!(
+        (last[1]["op"].as_str(), last[1]["code"].as_str(), code),
+        (Some("bye"), Some("too_many"), 4008)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_channel_and_a_full_server_say_so() {
+    let (server, _thread) = start_with(Limits { participants: 2, channel: 1, sockets: 3 }).await;
+    let (_sam, _) = Client::join(server.address(), "c", "Sam").await;
+    let mut mira = Client::open(server.address()).await;
+    let join = |channel: &str| json!({ "op": "join", "channel": channel, "name": "Mira" });
+    let error = mira.ask(&join("c")).await;
+    assert_eq!(
+        (error["code"].as_str(), error["fault"].as_str()),
+        (Some("channel_full"), Some("operator"))
+    );
+    assert_eq!(mira.ask(&join("d")).await["op"], "welcome");
+    let mut jonas = Client::open(server.address()).await;
+    assert_eq!(jonas.ask(&join("e")).await["code"], "server_full");
+    let headers = [
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let (status, _, body) = request(server.address(), "GET", "/v1/socket", &headers).await;
+    assert_eq!(status, 503);
+    assert!(body.contains("server_full"), "{body}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resumed_participant_keeps_its_media_and_the_old_socket_hears_why() {
+    let (server, mut thread) = start().await;
+    let (mut old, welcome) = Client::join(server.address(), "c", "Sam").await;
+    connect(&mut old, &mut thread, CALL).await;
+    let playing = Assignment {
+        slot: SlotId(3),
+        publication: PublicationId(9),
+        publisher: ParticipantId(2),
+        source: Source::Camera,
+    };
+    thread.tell(Event::Assigned(ParticipantId(1), vec![playing])).await;
+    let shown = json!([{ "mid": "7", "publication": 9, "participant": "p2", "source": "camera" }]);
+    assert_eq!(old.next().await, json!({ "op": "slots", "slots": shown }));
+
+    let (mut fresh, again) = Client::resume(server.address(), "c", "Sam", &welcome["resume"]).await;
+    assert_eq!(again["resumed"], true);
+    assert_eq!(again["participant"], welcome["participant"]);
+    assert_eq!(again["assigned"], shown);
+    let (last, code) = old.until_closed().await;
+    assert_eq!((last[0]["code"].as_str(), code), (Some("replaced"), 4001));
+    // The next command is that of the next request: nothing ended or began in between.
+    fresh.send(&json!({ "op": "prefer", "mode": "save_data", "budget": 250_000 })).await;
+    let command = thread.carry_out().await;
+    let Command::Prefer { budget, pictures, .. } = command else { panic!("{command:?}") };
+    assert_eq!((budget, pictures), (Some(Bitrate::bps(250_000)), Pictures::SaveData));
+
+    let (_third, unknown) = Client::resume(server.address(), "c", "Eve", &json!("guessed")).await;
+    assert_eq!(
+        (unknown["resumed"].as_bool(), unknown["participant"].as_str()),
+        (Some(false), Some("p2"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_socket_keeps_its_place_for_thirty_seconds() {
+    let (server, mut thread) = start().await;
+    let (mut sam, welcome) = Client::join(server.address(), "c", "Sam").await;
+    connect(&mut sam, &mut thread, CALL).await;
+    let (mut mira, _) = Client::join(server.address(), "c", "Mira").await;
+    sam.vanish();
+    let changed = mira.next().await;
+    assert_eq!(
+        (changed["op"].as_str(), &changed["participant"]["connected"]),
+        (Some("changed"), &json!(false))
+    );
+    tokio::time::advance(Duration::from_secs(25)).await;
+    let (back, again) = Client::resume(server.address(), "c", "Sam", &welcome["resume"]).await;
+    assert_eq!(again["resumed"], true);
+    assert_eq!(mira.next().await["participant"]["connected"], true);
+
+    let start = Instant::now();
+    back.vanish();
+    assert_eq!(mira.next().await["participant"]["connected"], false);
+    // Whoever is asked for an answer is not silent.
+    let mut left = Value::Null;
+    for _ in 0..7 {
+        tokio::time::advance(Duration::from_secs(5)).await;
+        mira.send(&json!({ "op": "pong", "id": 1 })).await;
+        assert_eq!(mira.ask(&json!({ "op": "dance" })).await["code"], "unknown_op");
+        if names(&[thread
+            .commands
+            .try_recv()
+            .map_or(Command::Leave { participant: ParticipantId(0) }, |c| c.1)])
+            != ["Leave"]
+        {
+            panic!("only a leave is due");
+        }
+        if start.elapsed() >= Duration::from_secs(31) {
+            left = mira.next().await;
+            break;
+        }
+    }
+    assert_eq!(left, json!({ "op": "left", "participant": "p1", "reason": "lost" }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_socket_is_closed_after_three_heartbeats() {
+    let (server, _thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
+    let start = Instant::now();
+    let (messages, code) = sam.until_closed().await;
+    let ops: Vec<_> = messages.iter().map(|message| message["op"].as_str().unwrap()).collect();
+    assert_eq!(ops, ["ping", "ping", "bye"]);
+    assert_eq!((messages[2]["code"].as_str(), code), (Some("silent"), 4002));
+    assert_eq!(start.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn needed_slots_are_told_in_steps_until_an_offer_shows_them() {
+    let (server, mut thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
+    connect(&mut sam, &mut thread, CALL).await;
+    let needed = |video| Event::SlotsNeeded { participant: ParticipantId(1), audio: 3, video };
+    thread.tell(needed(4)).await;
+    thread.tell(needed(6)).await;
+    let start = Instant::now();
+    let message = json!({ "op": "slots_needed", "audio": 3, "video": 8 });
+    assert_eq!(sam.next().await, message, "four are there already");
+    assert_eq!(sam.next().await, message);
+    assert_eq!(start.elapsed().as_secs(), 5);
+    assert_eq!(sam.next().await, message);
+    assert_eq!(start.elapsed().as_secs(), 10);
+    sam.send(&offer(2, &with_more_pictures(CALL, 4))).await;
+    assert_eq!(names(&carried_out(&mut thread, 1).await), ["Negotiate"]);
+    assert_eq!(sam.next().await["op"], "answer");
+    let (rest, _) = sam.until_closed().await;
+    assert!(rest.iter().all(|message| message["op"] != "slots_needed"), "{rest:?}");
+}
+
+/// The offer with its last m-line repeated under other mids.
+fn with_more_pictures(sdp: &str, count: usize) -> String {
+    let (_, last) = sdp.rsplit_once("m=video").unwrap();
+    let mut text = sdp.to_owned();
+    for place in 0..count {
+        let mid = 20 + place;
+        text += &format!("m=video{}", last.replace("a=mid:10\r\n", &format!("a=mid:{mid}\r\n")));
+        text = text.replacen(" 10\r\n", &format!(" 10 {mid}\r\n"), 1);
+    }
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn views_speakers_and_switches_reach_whom_they_concern() {
+    let (server, mut thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
+    connect(&mut sam, &mut thread, CALL).await;
+    sam.send(&json!({ "op": "view", "slots": [
+        { "mid": "7", "width": 1, "height": 1, "priority": 1 },
+        { "mid": "8", "width": 320, "height": 180, "priority": 9 },
+        { "mid": "7", "width": 640, "height": 360, "priority": 2 },
+    ] }))
+    .await;
+    let command = thread.carry_out().await;
+    let Command::View { views, .. } = command else { panic!("{command:?}") };
+    let views: Vec<_> =
+        views.iter().map(|view| (view.slot.0, view.width, view.height, view.priority)).collect();
+    assert_eq!(views, [(3, 640, 360, 2), (4, 320, 180, 3)]);
+
+    sam.send(&json!({ "op": "voice", "muted": false, "deafened": true, "camera": false, "screen": false })).await;
+    assert!(matches!(
+        thread.carry_out().await,
+        Command::Voice { voice: Voice { muted: false, deafened: true, .. }, .. }
+    ));
+    assert_eq!(sam.next().await["op"], "changed");
+
+    thread
+        .tell(Event::Speakers(
+            ChannelId(1),
+            vec![Speaker { participant: ParticipantId(1), level: 23 }],
+        ))
+        .await;
+    let heard = json!({ "op": "speakers", "speakers": [{ "participant": "p1", "level": 23 }] });
+    assert_eq!(sam.next().await, heard);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_media_is_told_and_an_offer_comes_back() {
+    let (server, mut thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
+    connect(&mut sam, &mut thread, CALL).await;
+    thread.tell(Event::Lost(ParticipantId(1), LostReason::ConsentExpired)).await;
+    let error = sam.next().await;
+    assert_eq!(
+        (error["code"].as_str(), error["fault"].as_str()),
+        (Some("media_lost"), Some("peer"))
+    );
+    let commands = connect(&mut sam, &mut thread, CALL).await;
+    assert_eq!(names(&commands), ["Join", "Negotiate", "Voice"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_of_an_earlier_connection_does_not_end_the_new_one() {
+    let (server, mut thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
+    connect(&mut sam, &mut thread, CALL).await;
+    sam.send(&offer(2, OTHER_BROWSER)).await;
+    let (leave, _) = thread.commands.recv().await.unwrap();
+    thread.tell(Event::Lost(ParticipantId(1), LostReason::Closed)).await;
+    thread.tell(Event::Refused(leave, CommandError::UnknownParticipant)).await;
+    carried_out(&mut thread, 3).await;
+    assert_eq!(sam.next().await["op"], "answer");
+    sam.send(&offer(3, OTHER_BROWSER)).await;
+    assert_eq!(names(&carried_out(&mut thread, 1).await), ["Negotiate"], "the connection goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_media_plane_offers_fail_as_confabs_fault() {
+    let (mut server, thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
+    drop(thread);
+    server.media_ended().await;
+    let error = sam.ask(&offer(4, CALL)).await;
+    assert_eq!(
+        (error["code"].as_str(), error["fault"].as_str()),
+        (Some("internal"), Some("confab"))
+    );
+    assert_eq!(error["id"], 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leave_url_sends_away_its_participant_and_works_once() {
+    let (server, mut thread) = start().await;
+    let (mut sam, welcome) = Client::join(server.address(), "c", "Sam").await;
+    connect(&mut sam, &mut thread, CALL).await;
+    let url = welcome["leave_url"].as_str().unwrap();
+    assert_eq!(request(server.address(), "POST", url, &[("content-length", "0")]).await.0, 204);
+    let (last, code) = sam.until_closed().await;
+    assert_eq!((last[0]["code"].as_str(), code), (Some("left"), 1000));
+    assert_eq!(names(&carried_out(&mut thread, 1).await), ["Leave"]);
+    let (status, _, body) =
+        request(server.address(), "POST", url, &[("content-length", "0")]).await;
+    assert_eq!(status, 404, "{body}");
+    for wrong in ["/v1/leave/x", "/v1/leave/1.x", "/v1/leave/ffffffffffffffffff.x"] {
+        assert_eq!(
+            request(server.address(), "POST", wrong, &[("content-length", "0")]).await.0,
+            404
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_channel_ends_and_its_name_begins_anew() {
+    let (server, _thread) = start().await;
+    for round in 1..=3 {
+        let (mut sam, welcome) = Client::join(server.address(), "c", "Sam").await;
+        assert_eq!(welcome["participants"].as_array().unwrap().len(), 1);
+        assert_eq!(server.app.presence.channels().await, 1);
+        sam.send(&json!({ "op": "leave" })).await;
+        sam.until_closed().await;
+        assert_eq!(server.app.presence.channels().await, 0, "round {round}");
+        assert_eq!(server.app.presence.participants(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_may_look_who_is_inside() {
+    let (server, _thread) = start().await;
+    let (_sam, _) = Client::join(server.address(), "Küche", "Sam").await;
+    let (status, _, body) = get(server.address(), "/v1/channels/K%C3%BCche").await;
+    assert_eq!(status, 200);
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body, json!({ "channel": "küche", "participants": [{ "name": "Sam" }] }));
+    let (_, _, empty) = get(server.address(), "/v1/channels/attic").await;
+    assert_eq!(serde_json::from_str::<Value>(&empty).unwrap()["participants"], json!([]));
+    let (status, _, body) = get(server.address(), "/v1/channels/a%20b").await;
+    assert_eq!(status, 400);
+    assert!(body.contains("bad_channel"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_and_what_operators_look_at_are_served() {
+    let (server, _thread) = start().await;
+    let (_sam, _) = Client::join(server.address(), "c", "Sam").await;
+    for path in ["/", "/c/kitchen-table"] {
+        let (status, head, body) = get(server.address(), path).await;
+        assert_eq!(status, 200);
+        assert!(
+            head.contains("content-type: text/html; charset=utf-8") && body.starts_with("<!"),
+            "{path}"
+        );
+    }
+    assert!([200, 204].contains(&get(server.address(), "/favicon.ico").await.0));
+    assert_eq!(get(server.address(), "/healthz").await.2.trim(), "ok");
+    let (_, head, metrics) = get(server.address(), "/metrics").await;
+    assert!(head.contains("content-type: text/plain; version=0.0.4"));
+    for line in [
+        "# TYPE confab_sockets gauge",
+        "confab_sockets 1",
+        "confab_sessions 1",
+        "confab_session_channels 1",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
+    }
+    let (status, _, body) = get(server.address(), "/nothing").await;
+    assert_eq!((status, body.contains("not_found")), (404, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn foreign_hosts_and_origins_get_a_typed_403_everywhere() {
+    let (server, _thread) = start().await;
+    let own = format!("http://{}", server.address());
+    for path in ["/", "/v1/socket", "/v1/channels/c", "/metrics", "/nothing"] {
+        for (headers, code) in [
+            ([("host", "evil.example"), ("x", "y")], "foreign_host"),
+            ([("host", "localhost"), ("origin", "http://evil.example")], "foreign_origin"),
+            ([("host", "localhost"), ("origin", own.as_str())], "foreign_origin"),
+        ] {
+            let (status, _, body) = request(server.address(), "GET", path, &headers).await;
+            assert_eq!(status, 403, "{path}");
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(
+                (body["code"].as_str(), body["fault"].as_str()),
+                (Some(code), Some("peer")),
+                "{path}"
+            );
+            assert!(!body["message"].as_str().unwrap().is_empty());
+        }
+    }
+    assert_eq!(request(server.address(), "GET", "/", &[("origin", &own)]).await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopping_server_says_good_bye_and_ends() {
+    let (server, _thread) = start().await;
+    let address = server.address();
+    let (mut sam, _) = Client::join(address, "c", "Sam").await;
+    let mut idle = Client::open(address).await;
+    let stopped = tokio::spawn(server.stop());
+    for client in [&mut sam, &mut idle] {
+        let (last, code) = client.until_closed().await;
+        assert_eq!(
+            (last[0]["op"].as_str(), last[0]["code"].as_str(), code),
+            (Some("bye"), Some("shutdown"), 1001)
+        );
+    }
+    stopped.await.unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_port_is_named_with_its_flag() {
+    let (server, _thread) = start().await;
+    let (plane, _other) = fake::plane(1);
+    let config = Config { http: server.address(), ..Config::local() };
+    let error = Server::start_on(config, plane, Draw::seeded(1)).await.unwrap_err().to_string();
+    let port = server.address().port();
+    assert!(
+        error.starts_with(&format!("TCP port {port} of 127.0.0.1 is in use"))
+            && error.contains("--http"),
+        "{error}"
+    );
+}

@@ -1,0 +1,550 @@
+//! A participant as signaling sees it, whatever the dialect: what it may ask, what it is told, and what holds of it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use sfu::command::{
+    Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, View, Voice,
+};
+use sfu::event::{Assignment, LostReason, Speaker};
+use sfu::media::{ChannelId, MediaKind, Mid, ParticipantId, PublicationId, Source};
+use simulcast::Bitrate;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use crate::draw::{Draw, SecretHash};
+use crate::fault::Error;
+use crate::link::Link;
+use crate::name::{ChannelName, PersonName};
+use crate::sdp::SdpError;
+use crate::sdp::negotiate::{Agreed, Negotiated, Policy, Track, negotiate};
+use crate::sdp::read::Offer;
+
+/// What others see of a participant.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Person {
+    /// Its id.
+    pub id: ParticipantId,
+    /// Its name.
+    pub name: PersonName,
+    /// Its switches.
+    pub voice: Voice,
+    /// False while its place is kept without a link.
+    pub connected: bool,
+}
+
+/// How large an m-line is shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MidView {
+    /// Which m-line.
+    pub mid: String,
+    /// In device pixels.
+    pub width: u16,
+    /// In device pixels.
+    pub height: u16,
+    /// 1 to 3.
+    pub priority: u8,
+}
+
+/// What a participant asks for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Ask {
+    /// To send and receive as an offer says.
+    Offer {
+        /// The client's number for it.
+        id: u64,
+        /// The session description.
+        sdp: String,
+        /// What its send m-lines are.
+        tracks: Vec<Track>,
+    },
+    /// To switch something on or off.
+    Voice(Voice),
+    /// To see in these sizes.
+    View(Vec<MidView>),
+    /// To receive no more than this.
+    Prefer {
+        /// `None` for no limit.
+        budget: Option<Bitrate>,
+        /// Pictures at all?
+        pictures: Pictures,
+    },
+    /// To go.
+    Leave,
+}
+
+/// What a participant is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// The whole state, after joining or resuming.
+    Welcome(Box<Welcome>),
+    /// An answer.
+    Answer {
+        /// To which offer.
+        id: u64,
+        /// The session description.
+        sdp: String,
+    },
+    /// Somebody came.
+    Joined(Person),
+    /// Somebody's switches or link changed.
+    Changed(Person),
+    /// Somebody went.
+    Left(ParticipantId, Departure),
+    /// What plays where, in full.
+    Slots(Vec<Playing>),
+    /// How many receive m-lines would be used.
+    SlotsNeeded(Slots),
+    /// Who is heard.
+    Speakers(Vec<Speaker>),
+    /// A request, or the media connection, failed.
+    Failed {
+        /// How.
+        error: Error,
+        /// The offer it answers, where it answers one.
+        offer: Option<u64>,
+    },
+}
+
+/// The state of a channel as somebody finds it who comes in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Welcome {
+    /// Who one is.
+    pub participant: ParticipantId,
+    /// The secret to come back with.
+    pub resume: String,
+    /// The secret to leave with.
+    pub leave: String,
+    /// Where one is.
+    pub channel: ChannelName,
+    /// Whether this is an earlier participant, whose media went on.
+    pub resumed: bool,
+    /// How many receive m-lines to offer.
+    pub slots: Slots,
+    /// Everybody, oneself included, in order of arrival.
+    pub people: Vec<Person>,
+    /// What plays where.
+    pub playing: Vec<Playing>,
+}
+
+/// A number of receive m-lines.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Slots {
+    /// For sound.
+    pub audio: u8,
+    /// For pictures.
+    pub video: u8,
+}
+
+impl Slots {
+    /// The smallest step of the protocol with room for `pictures`. Sound is always three: the loudest three are enough, and a step
+    /// costs a re-offer.
+    #[must_use]
+    pub const fn for_pictures(pictures: usize) -> Self {
+        let video = match pictures {
+            0..=4 => 4,
+            5..=8 => 8,
+            9..=16 => 16,
+            _ => 25,
+        };
+        Self { audio: 3, video }
+    }
+}
+
+/// A publication in a slot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Playing {
+    /// Of the slot.
+    pub mid: Mid,
+    /// Which track.
+    pub publication: PublicationId,
+    /// Whose.
+    pub publisher: ParticipantId,
+    /// What it is.
+    pub source: Source,
+}
+
+/// Why somebody went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Departure {
+    /// By choice.
+    Left,
+    /// Nothing was heard for too long.
+    Lost,
+    /// By the server's decision.
+    Server,
+}
+
+/// One participant.
+#[derive(Debug)]
+pub struct Session {
+    /// Its id.
+    pub id: ParticipantId,
+    /// Its name.
+    pub name: PersonName,
+    /// Its switches.
+    pub voice: Voice,
+    /// Its dialect, while there is one.
+    pub link: Link,
+    /// What brings it back.
+    pub resume: SecretHash,
+    /// What sends it away.
+    pub leave: SecretHash,
+    prefer: Option<(Option<Bitrate>, Pictures)>,
+    connection: Option<Connection>,
+    waiting: VecDeque<Waiting>,
+    assigned: Vec<Assignment>,
+    wish: Option<Wish>,
+    /// Its place among those the server may hold; given back when it ends.
+    _place: OwnedSemaphorePermit,
+}
+
+/// A media connection as negotiated so far.
+#[derive(Debug)]
+struct Connection {
+    agreed: Agreed,
+    /// Until the media plane has taken it in: what is told before that concerns an earlier connection.
+    joining: Option<CommandId>,
+}
+
+/// An answer that waits for the media plane to carry out what it promises.
+#[derive(Debug)]
+struct Waiting {
+    offer: u64,
+    answer: String,
+    commands: Vec<CommandId>,
+}
+
+/// Slots that would be used and are not there.
+#[derive(Debug)]
+struct Wish {
+    slots: Slots,
+    again: Instant,
+}
+
+/// What an offer leads to: commands for the media plane, then an answer.
+#[derive(Debug)]
+pub struct Exchange {
+    /// In order.
+    pub commands: Vec<Command>,
+    offer: u64,
+    answer: String,
+}
+
+impl Session {
+    /// A participant without media.
+    #[must_use]
+    pub const fn new(
+        id: ParticipantId,
+        name: PersonName,
+        link: Link,
+        resume: SecretHash,
+        leave: SecretHash,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            voice: Voice::SILENT,
+            link,
+            resume,
+            leave,
+            prefer: None,
+            connection: None,
+            waiting: VecDeque::new(),
+            assigned: Vec::new(),
+            wish: None,
+            _place: place,
+        }
+    }
+
+    /// What others see.
+    #[must_use]
+    pub fn person(&self) -> Person {
+        Person {
+            id: self.id,
+            name: self.name.clone(),
+            voice: self.voice,
+            connected: self.link.is_attached(),
+        }
+    }
+
+    /// The ids of its tracks.
+    pub fn publications(&self) -> impl Iterator<Item = PublicationId> {
+        self.connection.iter().flat_map(|connection| connection.agreed.publications())
+    }
+
+    /// What plays in its slots.
+    #[must_use]
+    pub fn playing(&self) -> Vec<Playing> {
+        let Some(connection) = &self.connection else { return Vec::new() };
+        let playing = |assignment: &Assignment| {
+            Some(Playing {
+                mid: connection.agreed.mid(assignment.slot)?,
+                publication: assignment.publication,
+                publisher: assignment.publisher,
+                source: assignment.source,
+            })
+        };
+        self.assigned.iter().filter_map(playing).collect()
+    }
+
+    /// Answers an offer. `taken` holds the ids of the channel's publications.
+    ///
+    /// An offer of another peer connection than the last ends that one and begins anew: new slots, new ids.
+    ///
+    /// # Errors
+    /// [`Error::BadSdp`] and [`Error::Unsupported`]: the client's fault; nothing changed then.
+    pub fn offer(
+        &mut self,
+        channel: ChannelId,
+        (id, sdp, tracks): (u64, &str, &[Track]),
+        policy: &Policy,
+        taken: BTreeSet<u32>,
+        draw: &mut Draw,
+    ) -> Result<Exchange, Error> {
+        if self.waiting.len() >= OFFERS_MAX {
+            return Err(SdpError::Busy.into());
+        }
+        let offer = Offer::read(sdp)?;
+        let going_on =
+            self.connection.as_ref().filter(|connection| connection.agreed.continues_with(&offer));
+        let fresh = going_on.is_none();
+        let before =
+            going_on.map_or_else(|| Agreed::new(draw), |connection| connection.agreed.clone());
+        let negotiated = negotiate(&offer, tracks, policy, &before, taken, draw)?;
+        let commands = self.commands(channel, &offer, &negotiated, fresh);
+        let joining = match self.connection.take() {
+            Some(connection) if !fresh => connection.joining,
+            Some(_) | None => None,
+        };
+        if fresh {
+            self.assigned.clear();
+        }
+        self.connection = Some(Connection { agreed: negotiated.agreed, joining });
+        self.wish = self.wish.take().filter(|wish| !self.has(wish.slots));
+        Ok(Exchange { commands, offer: id, answer: negotiated.answer.to_string() })
+    }
+
+    fn commands(
+        &self,
+        channel: ChannelId,
+        offer: &Offer,
+        negotiated: &Negotiated,
+        fresh: bool,
+    ) -> Vec<Command> {
+        let participant = self.id;
+        let Agreed { local, cname, .. } = &negotiated.agreed;
+        let negotiate = Command::Negotiate(Box::new(Negotiate {
+            participant,
+            publications: negotiated.publications.clone(),
+            slots: negotiated.slots.clone(),
+            cname: *cname,
+        }));
+        let local = local.clone();
+        let mut commands = Vec::new();
+        if fresh {
+            if self.connection.is_some() {
+                commands.push(Command::Leave { participant });
+            }
+            let keying = Keying::Dtls { fingerprint: offer.fingerprint, role: offer.role };
+            let join = Join { participant, channel, local, keying, consent: CONSENT };
+            commands.push(Command::Join(Box::new(join)));
+            commands.push(negotiate);
+            commands.push(self.voice_command());
+            commands.extend(self.prefer_command());
+        } else {
+            if negotiated.restart {
+                commands.push(Command::RestartIce { participant, local });
+            }
+            commands.push(negotiate);
+        }
+        commands
+    }
+
+    /// Remembers under which ids the commands of `exchange` went out: its answer is told when all are done.
+    pub fn await_commands(&mut self, exchange: Exchange, ids: Vec<CommandId>) {
+        let joins =
+            exchange.commands.iter().position(|command| matches!(command, Command::Join(_)));
+        if let (Some(connection), Some(&id)) =
+            (&mut self.connection, joins.and_then(|place| ids.get(place)))
+        {
+            connection.joining = Some(id);
+        }
+        // A participant that the media plane lost meanwhile cannot leave it, which is as good.
+        let awaited = ids.into_iter().zip(&exchange.commands);
+        let commands = awaited
+            .filter(|(_, command)| !matches!(command, Command::Leave { .. }))
+            .map(|(id, _)| id);
+        let commands = commands.collect();
+        self.waiting.push_back(Waiting {
+            offer: exchange.offer,
+            answer: exchange.answer,
+            commands,
+        });
+    }
+
+    /// That a command was carried out. Tells the answer that waited for it, where it was the last.
+    pub fn done(&mut self, id: CommandId) {
+        if let Some(connection) = &mut self.connection
+            && connection.joining == Some(id)
+        {
+            connection.joining = None;
+        }
+        for waiting in &mut self.waiting {
+            waiting.commands.retain(|awaited| *awaited != id);
+        }
+        while self.waiting.front().is_some_and(|waiting| waiting.commands.is_empty()) {
+            if let Some(Waiting { offer, answer, .. }) = self.waiting.pop_front() {
+                self.link.tell(Notice::Answer { id: offer, sdp: answer });
+            }
+        }
+    }
+
+    /// That a command was refused: the offer it came from gets that instead of an answer.
+    pub fn refused(&mut self, id: CommandId, reason: CommandError) {
+        let Some(place) = self.waiting.iter().position(|waiting| waiting.commands.contains(&id))
+        else {
+            tracing::debug!(participant = self.id.0, %reason, "the media plane refused a command");
+            return;
+        };
+        let offer = self.waiting.remove(place).map(|waiting| waiting.offer);
+        let (error, gone) = match reason {
+            CommandError::ShardFull => (Error::ServerFull, true),
+            CommandError::UnknownParticipant => (Error::MediaLost(LostReason::Closed), true),
+            CommandError::ParticipantExists => {
+                (Error::Internal("a participant's id was used twice"), true)
+            }
+            CommandError::UnusableKeys => (Error::Internal("keys do not fit their profile"), true),
+            CommandError::Contradiction(what) => (
+                SdpError::Line {
+                    rule: "the m-lines contradict one another",
+                    line: what.to_owned(),
+                }
+                .into(),
+                false,
+            ),
+        };
+        if gone {
+            self.connection = None;
+        }
+        self.link.tell(Notice::Failed { error, offer });
+    }
+
+    /// That the media connection ended, unless that was an earlier one. The participant stays, and may offer anew.
+    pub fn lost(&mut self, reason: LostReason) {
+        if self.takes_news() {
+            self.connection = None;
+            self.assigned.clear();
+            self.wish = None;
+            self.link.tell(Notice::Failed { error: Error::MediaLost(reason), offer: None });
+        }
+    }
+
+    /// What the slots carry now.
+    pub fn assign(&mut self, assigned: Vec<Assignment>) {
+        if self.takes_news() {
+            self.assigned = assigned;
+            let playing = self.playing();
+            self.link.tell(Notice::Slots(playing));
+        }
+    }
+
+    /// That slots for so many pictures would be used: tells the step above, until an offer shows it.
+    pub fn need_pictures(&mut self, pictures: u8, now: Instant) {
+        if self.takes_news() {
+            let slots = Slots::for_pictures(usize::from(pictures));
+            let known = self.wish.as_ref().is_some_and(|wish| wish.slots == slots);
+            if self.has(slots) {
+                self.wish = None;
+            } else if !known {
+                self.link.tell(Notice::SlotsNeeded(slots));
+                self.wish = Some(Wish { slots, again: now + WISH_INTERVAL });
+            }
+        }
+    }
+
+    /// When [`Self::wish_again`] is due.
+    #[must_use]
+    pub fn wish_due(&self) -> Option<Instant> {
+        self.wish.as_ref().map(|wish| wish.again)
+    }
+
+    /// Repeats what is still needed, where that is due.
+    pub fn wish_again(&mut self, now: Instant) {
+        if let Some(wish) = self.wish.as_mut().filter(|wish| wish.again <= now) {
+            wish.again = now + WISH_INTERVAL;
+            let slots = wish.slots;
+            self.link.tell(Notice::SlotsNeeded(slots));
+        }
+    }
+
+    fn has(&self, slots: Slots) -> bool {
+        let count = |kind| {
+            self.connection.as_ref().map_or(0, |connection| connection.agreed.slot_count(kind))
+        };
+        count(MediaKind::Audio) >= usize::from(slots.audio)
+            && count(MediaKind::Video) >= usize::from(slots.video)
+    }
+
+    fn takes_news(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.joining.is_none())
+    }
+
+    /// The switches, for the media plane, where it knows this participant.
+    #[must_use]
+    pub fn set_voice(&mut self, voice: Voice) -> Option<Command> {
+        self.voice = voice;
+        self.connection.as_ref().map(|_| self.voice_command())
+    }
+
+    const fn voice_command(&self) -> Command {
+        Command::Voice { participant: self.id, voice: self.voice }
+    }
+
+    /// The limit, for the media plane, where it knows this participant.
+    #[must_use]
+    pub fn set_prefer(&mut self, budget: Option<Bitrate>, pictures: Pictures) -> Option<Command> {
+        self.prefer = Some((budget, pictures));
+        self.connection.as_ref().and_then(|_| self.prefer_command())
+    }
+
+    fn prefer_command(&self) -> Option<Command> {
+        self.prefer.map(|(budget, pictures)| Command::Prefer {
+            participant: self.id,
+            budget,
+            pictures,
+        })
+    }
+
+    /// Sizes by slot, for the media plane; of two for one slot the last counts.
+    ///
+    /// # Errors
+    /// [`Error::BadView`] where one names no slot of this participant: the client's fault; none counts then.
+    pub fn view(&self, views: &[MidView]) -> Result<Command, Error> {
+        let mut by_slot = BTreeMap::new();
+        for MidView { mid, width, height, priority } in views {
+            let slot = self.connection.as_ref().and_then(|connection| connection.agreed.slot(mid));
+            // Echoed, hence cut.
+            let slot = slot.ok_or_else(|| Error::BadView(mid.chars().take(16).collect()))?;
+            let priority = (*priority).clamp(1, 3);
+            by_slot.insert(slot, View { slot, width: *width, height: *height, priority });
+        }
+        Ok(Command::View { participant: self.id, views: by_slot.into_values().collect() })
+    }
+
+    /// The last command, where the media plane knows this participant.
+    #[must_use]
+    pub fn end(&mut self) -> Option<Command> {
+        self.connection.take().map(|_| Command::Leave { participant: self.id })
+    }
+}
+
+/// Offers of one participant that may wait for the media plane at once: it answers within milliseconds, and a client waits for its answer.
+const OFFERS_MAX: usize = 4;
+
+/// How long media consent lasts without a valid STUN request (RFC 7675, section 5.1).
+const CONSENT: Duration = Duration::from_secs(30);
+
+/// How often needed slots are told again: a client that missed it should not wait longer for a face.
+const WISH_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,0 +1,114 @@
+// Expected values: docs/protocol.md, and the rules of the page's design (retry times, view messages, encodings by size).
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { cameraEncodings, codecOrder, fitEncodings, layerCount } from "../../../signaling/web/net/encodings.js";
+import { changes } from "../../../signaling/web/net/slots.js";
+import { retryDelay } from "../../../signaling/web/net/socket.js";
+import { pixels, ViewHints } from "../../../signaling/web/net/view.js";
+import { Silence } from "../../../signaling/web/net/watch.js";
+
+test("a lost socket is tried at 0.3, 1, 2, 4, 8, 8 … seconds, 30 % around", () => {
+  const middle = [1, 2, 3, 4, 5, 6, 99].map((attempt) => retryDelay(attempt, 0.5));
+  assert.deepEqual(middle, [300, 1000, 2000, 4000, 8000, 8000, 8000]);
+  assert.equal(retryDelay(2, 0), 700);
+  assert.equal(retryDelay(2, 1), 1300);
+});
+
+test("sizes are asked for in steps of 16, at twice the CSS size at most", () => {
+  assert.equal(pixels(100, 1), 112);
+  assert.equal(pixels(160, 1), 160);
+  assert.equal(pixels(160, 3), 320);
+  assert.equal(pixels(0, 2), 0);
+});
+
+const view = (/** @type {number} */ width, mid = "5", priority = 1) => ({ mid, width, height: (width * 9) / 16, priority });
+
+test("a larger picture is asked for at once, a smaller one after half a second of quiet", () => {
+  const hints = new ViewHints();
+  hints.want(0, [view(640)]);
+  assert.deepEqual(hints.due(0).send, [view(640)]);
+  hints.want(1000, [view(1280)]);
+  assert.deepEqual(hints.due(1000).send, [view(1280)]);
+  hints.want(2000, [view(320)]);
+  assert.deepEqual(hints.due(2000), { send: [], next: 2500 });
+  hints.want(2400, [view(160)]);
+  assert.deepEqual(hints.due(2500), { send: [], next: 2900 });
+  assert.deepEqual(hints.due(2900).send, [view(160)]);
+});
+
+test("never more than five messages a second", () => {
+  const hints = new ViewHints();
+  const sent = [];
+  for (let now = 0; now < 1000; now += 10) {
+    hints.want(now, [view(160 + 16 * now)]);
+    if (hints.due(now).send.length > 0) sent.push(now);
+  }
+  assert.equal(sent.length, 5);
+});
+
+test("only what changed is told, and a slot that is no longer named is 0 × 0", () => {
+  const hints = new ViewHints();
+  hints.want(0, [view(640, "5"), view(640, "6")]);
+  hints.due(0);
+  hints.want(1000, [view(640, "5")]);
+  assert.deepEqual(hints.due(1500).send, [{ mid: "6", width: 0, height: 0, priority: 1 }]);
+});
+
+test("a tab hidden for five seconds asks for nothing, and asks first on return", () => {
+  const hints = new ViewHints();
+  hints.want(0, [view(640)]);
+  hints.due(0);
+  hints.hide(1000, true);
+  assert.deepEqual(hints.due(1000), { send: [], next: 6000 });
+  assert.deepEqual(hints.due(6000).send, [{ mid: "5", width: 0, height: 0, priority: 1 }]);
+  hints.hide(9000, false);
+  assert.deepEqual(hints.due(9000).send, [view(640)]);
+});
+
+test("after a return everything is told again", () => {
+  const hints = new ViewHints();
+  hints.want(0, [view(640)]);
+  hints.due(0);
+  hints.forget();
+  assert.deepEqual(hints.due(1000).send, [view(640)]);
+});
+
+test("a camera is sent in three sizes from 960 × 540, two from 480 × 270, else one; portrait counts as turned", () => {
+  assert.deepEqual([[1280, 720], [960, 540], [959, 540], [640, 480], [480, 270], [320, 240], [720, 1280]].map(([width = 0, height = 0]) => layerCount({ width, height })), [3, 3, 2, 2, 2, 1, 3]);
+});
+
+test("encodings go from low to high, with the scales of the protocol", () => {
+  const scales = (/** @type {RTCRtpEncodingParameters[]} */ list) => list.map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy]);
+  assert.deepEqual(scales(cameraEncodings({ width: 1280, height: 720 }, "VP8")), [["l", 4], ["m", 2], ["h", 1]]);
+  assert.deepEqual(scales(cameraEncodings({ width: 640, height: 360 }, "H264")), [["l", 2], ["h", 1]]);
+  assert.equal(cameraEncodings({ width: 1280, height: 720 }, "AV1").length, 1);
+});
+
+test("a smaller camera than planned switches the lowest encodings off, and the rest keep halving", () => {
+  const fitted = fitEncodings(cameraEncodings({ width: 1280, height: 720 }, "VP8"), { width: 640, height: 360 });
+  assert.deepEqual(fitted.map((one) => [one.active, one.scaleResolutionDownBy]), [[false, 4], [true, 2], [true, 1]]);
+  const again = fitEncodings(fitted, { width: 1280, height: 720 });
+  assert.deepEqual(again.map((one) => one.active), [true, true, true]);
+});
+
+test("the chosen codec comes first and nothing is lost", () => {
+  const codecs = ["video/VP8", "video/rtx", "video/H264", "video/AV1", "video/VP9", "video/red"].map((mimeType) => ({ mimeType }));
+  assert.deepEqual(codecOrder(codecs, "H264").map((one) => one.mimeType), ["video/H264", "video/VP8", "video/rtx", "video/AV1", "video/VP9", "video/red"]);
+});
+
+test("slots: what begins and what ends", () => {
+  /** @param {string} mid @param {number} publication */
+  const slot = (mid, publication) => /** @type {const} */ ({ mid, publication, participant: "p", source: "camera" });
+  const { begun, ended } = changes([slot("4", 1), slot("5", 2)], [slot("4", 1), slot("6", 2), slot("7", 3)]);
+  assert.deepEqual(begun.map((one) => one.mid), ["6", "7"]);
+  assert.deepEqual(ended.map((one) => one.mid), ["5"]);
+});
+
+test("silence alone is no proof of a dead way: unanswered STUN requests are", () => {
+  const quiet = new Silence();
+  for (let second = 0; second < 60; second += 1) assert.equal(quiet.add(second * 1000, { bytes: 500, unanswered: 0 }), false);
+  const dead = new Silence();
+  assert.equal(dead.add(0, { bytes: 500, unanswered: 1 }), false);
+  assert.equal(dead.add(1000, { bytes: 500, unanswered: 3 }), false, "not yet two seconds");
+  assert.equal(dead.add(2000, { bytes: 500, unanswered: 5 }), true);
+});

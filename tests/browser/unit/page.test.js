@@ -1,0 +1,88 @@
+// What the page decides without a page: names, words, sound, and the files it is made of.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { test } from "node:test";
+import { troubleKind } from "../../../signaling/web/media/devices.js";
+import { meterLevel } from "../../../signaling/web/media/microphone.js";
+import { soundVerdict } from "../../../signaling/web/media/screen.js";
+import { clock, t } from "../../../signaling/web/strings/en.js";
+
+const WEB = new URL("../../../signaling/web/", import.meta.url);
+const text = (/** @type {string} */ path) => readFileSync(new URL(path, WEB), "utf8");
+
+/** Every served file, by its path. */
+function served() {
+  return readdirSync(WEB, { recursive: true, encoding: "utf8" }).filter((path) => /\.(html|css|js|svg|woff2)$/.test(path) && statSync(new URL(path, WEB)).isFile());
+}
+
+test("each refusal of a browser has a kind, and each kind has words", () => {
+  assert.equal(troubleKind("NotAllowedError", "Permission denied", "denied"), "blocked");
+  assert.equal(troubleKind("NotAllowedError", "Permission dismissed", "prompt"), "dismissed");
+  assert.equal(troubleKind("NotAllowedError", "Permission denied by system", "prompt"), "system");
+  assert.equal(troubleKind("NotFoundError", "", "granted"), "missing");
+  assert.equal(troubleKind("NotReadableError", "", "granted"), "busy");
+  assert.equal(troubleKind("TypeError", "", "granted"), "failed");
+  for (const [kind, words] of Object.entries(t.trouble)) {
+    assert.ok(words.title("microphone").length > 10, kind);
+    assert.ok(words.text("camera").length > 10, kind);
+  }
+});
+
+test("a whole screen's sound is shared only if the browser took the page's own sound out of it", () => {
+  assert.equal(soundVerdict({ displaySurface: "browser" }, null), "without_sound");
+  assert.equal(soundVerdict({ displaySurface: "browser" }, {}), "shared");
+  assert.equal(soundVerdict({ displaySurface: "monitor" }, {}), "echo");
+  assert.equal(soundVerdict({ displaySurface: "monitor" }, { restrictOwnAudio: true }), "shared");
+});
+
+test("the meter is empty in silence, full at a shout, and linear in dB between", () => {
+  assert.equal(meterLevel(0), 0);
+  assert.equal(meterLevel(1), 1);
+  const [low, middle, high] = [0.01, 0.03162, 0.1].map(meterLevel);
+  assert.ok(low && middle && high && Math.abs(middle - low - (high - middle)) < 0.01);
+});
+
+test("times and lists read as people write them", () => {
+  assert.equal(clock(1458), "24:18");
+  assert.equal(clock(3723), "1:02:03");
+  assert.equal(t.cameIn(["Mira", "Jonas", "Ada", "Tom"]), "Mira and 3 others came in");
+  assert.equal(t.inside(["Mira", "Jonas", "Ada"]), "Mira, Jonas and Ada are here");
+});
+
+test("before joining one label has “your name”, one “channel”, one button “join”", () => {
+  const html = text("index.html");
+  const labels = [...html.matchAll(/<label[^>]*>([^<]*)<|aria-label="([^"]*)"|<button[^>]*>([^<]*)</g)].map((match) => (match[1] ?? match[2] ?? match[3] ?? "").toLowerCase());
+  for (const word of ["your name", "channel", "join"]) assert.equal(labels.filter((label) => label.includes(word)).length, 1, word);
+  const shown = [t.turnOn, t.testSound, t.justListen, t.tryAgain, t.askAgain, t.mute, t.unmute, t.cameraOff, t.cameraOn, t.close, ...Object.values(t.device)];
+  for (const label of shown) assert.doesNotMatch(label, /your name|channel|join/i);
+});
+
+test("no inline script, style or handler: the page runs under default-src 'self'", () => {
+  const html = text("index.html");
+  assert.doesNotMatch(html, /<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=/i);
+  for (const path of served().filter((one) => one.endsWith(".js") && !one.startsWith("vendor/"))) assert.doesNotMatch(text(path), /\bstyle="|innerHTML|\beval\(|new Function/, path);
+});
+
+test("every icon that is named is in the sprite", () => {
+  const sprite = text("icons.svg");
+  const known = new Set([...sprite.matchAll(/<symbol id="([^"]+)"/g)].map((match) => match[1]));
+  for (const path of served().filter((one) => one.endsWith(".js") && !one.startsWith("vendor/"))) {
+    for (const [, name] of text(path).matchAll(/\bicon(?:\(|: )"([a-z-]+)"/g)) assert.ok(known.has(name), `${name} in ${path}`);
+  }
+});
+
+test("every module is announced in the HTML, so that none waits for another's import", () => {
+  const announced = [...text("index.html").matchAll(/rel="modulepreload" href="\/assets\/([^"]+)"/g)].map((match) => match[1]);
+  assert.deepEqual(announced.sort(), served().filter((path) => path.endsWith(".js") && path !== "main.js").sort());
+});
+
+test("what others wrote is unchanged", () => {
+  const list = text("vendor/VENDOR.md").matchAll(/^([0-9a-f]{64}) {2}(\S+)$/gm);
+  let count = 0;
+  for (const [, sum, path = ""] of list) {
+    count += 1;
+    assert.equal(createHash("sha256").update(readFileSync(new URL(path, WEB))).digest("hex"), sum, path);
+  }
+  assert.equal(count, 14);
+});

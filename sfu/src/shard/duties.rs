@@ -27,7 +27,7 @@ impl Shard {
         let own =
             participant.publications.iter().filter_map(|key| self.tables.publications.get(*key));
         let own = own.filter_map(Publication::deadline);
-        let transport = participant.transport.arrivals.deadline();
+        let transport = participant.transport.feedback_deadline();
         let uplink = participant.uplink.as_ref().map(|uplink| uplink.deadline());
         let agenda = participant.agenda;
         let speakers = self.led_channel(key).and_then(|channel| channel.speakers.deadline());

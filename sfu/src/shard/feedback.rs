@@ -138,6 +138,7 @@ impl Shard {
     fn goodbye(&mut self, key: ParticipantKey, ssrc: Ssrc) {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let Some(origin) = participant.streams.forget(ssrc) else { return };
+        participant.transport.heard = participant.transport.heard.filter(|heard| *heard != ssrc);
         if let Some(publication) = self.tables.publications.get_mut(origin.publication) {
             publication.end_stream(ssrc);
         }

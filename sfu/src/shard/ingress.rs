@@ -245,7 +245,10 @@ impl Participant {
             arrival,
         };
         match origin.role {
-            Role::Media => Ok((origin, media)),
+            Role::Media => {
+                self.transport.heard.get_or_insert(header.ssrc);
+                Ok((origin, media))
+            }
             Role::Retransmission { of } => Ok((origin, self.streams.restore(&media, of, origin)?)),
         }
     }

@@ -55,6 +55,8 @@ pub struct Transport {
     pub round_trip: Option<Duration>,
     security: Security,
     feedback_count: u8,
+    /// The first of the client's media SSRCs that was heard.
+    pub heard: Option<Ssrc>,
 }
 
 /// How far a transport is with its keys.
@@ -97,6 +99,7 @@ impl Transport {
             round_trip: None,
             security,
             feedback_count: 0,
+            heard: None,
         })
     }
 
@@ -197,8 +200,18 @@ impl Transport {
         }
     }
 
+    /// When [`Self::tell_arrivals`] has something to say.
+    #[must_use]
+    pub fn feedback_deadline(&self) -> Option<Instant> {
+        self.arrivals.deadline().filter(|_| self.heard.is_some())
+    }
+
     /// Queues transport-wide feedback about what arrived, where that is due; `sender` is who tells.
+    ///
+    /// It is about the whole transport, but libwebrtc takes it only where it names an SSRC that it sends
+    /// (`modules/rtp_rtcp/source/rtcp_receiver.cc`), so it names the first that was heard.
     pub fn tell_arrivals(&mut self, now: Instant, sender: Ssrc) {
+        let Some(media) = self.heard else { return };
         let micros = |at: Duration| i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
         while let Some(span) = self.arrivals.poll(now) {
             let packets: Vec<_> =
@@ -207,9 +220,8 @@ impl Transport {
             while !rest.is_empty() {
                 let count = self.feedback_count;
                 let mut told = 0;
-                // Feedback is about the transport; no one stream is meant, and receivers ignore which is named.
                 self.send_rtcp(|out| {
-                    told = twcc::write(out, sender, Ssrc(0), count, rest.iter().copied())
+                    told = twcc::write(out, sender, media, count, rest.iter().copied())
                 });
                 self.feedback_count = count.wrapping_add(1);
                 rest = rest.get(told.max(1)..).unwrap_or_default();

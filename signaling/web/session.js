@@ -10,6 +10,7 @@ import { prefer, preferences } from "./state/preferences.js";
 import * as store from "./state/store.js";
 import { CROWD } from "./notices.js";
 import { batch } from "./vendor/signals-core/signals-core.module.js";
+import { CAMERA_SIZE } from "./media/devices.js";
 import { t } from "./strings/en.js";
 
 /** @import { Call } from "./confab.js" */
@@ -53,6 +54,7 @@ export function comeIn(name, channel) {
     channel,
     name,
     codec: codec(),
+    cameraSize: CAMERA_SIZE,
     tracks: { microphone: store.microphone.peek(), camera: store.camera.peek() },
     muted: silent(),
     deafened: store.deafened.peek(),

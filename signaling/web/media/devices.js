@@ -15,10 +15,17 @@
  */
 /** @typedef {{ track: MediaStreamTrack, trouble: null } | { track: null, trouble: Trouble }} Opened */
 
-/** A talking head wants no more, and most cameras give it without scaling. */
-export const CAMERA_SIZE = { width: 1280, height: 720 };
+/** A talking head wants no more, and most cameras give it without scaling. `?width=960&height=540` in the address asks for another. */
+export const CAMERA_SIZE = wantedSize(globalThis.location?.search ?? "") ?? { width: 1280, height: 720 };
 const FRAME_RATE = 30;
 const NAMES = /** @type {const} */ ({ audioinput: "microphone", videoinput: "camera", audiooutput: "speaker" });
+
+/** @param {string} search of the page's address */
+function wantedSize(search) {
+  const wanted = new URLSearchParams(search);
+  const [width, height] = [Number(wanted.get("width")), Number(wanted.get("height"))];
+  return width > 0 && height > 0 ? { width, height } : null;
+}
 
 /** @param {Input} input @returns {Promise<Permission>} */
 export async function permission(input) {

@@ -67,13 +67,16 @@ fn elements_of_the_two_byte_form_may_be_empty_or_long() {
 }
 
 #[test]
-fn reading_stops_at_id_15_and_at_an_element_that_does_not_fit() {
-    let mut packet = ONE_BYTE_EXAMPLE;
-    packet[18] = 0xf1;
-    let header = Header::parse(&packet).unwrap();
-    assert_eq!(header.elements(&packet).count(), 1);
+fn reading_stops_at_id_15_at_id_0_with_a_length_and_at_an_element_that_does_not_fit() {
+    for ends in [0xf1, 0x01] {
+        let mut packet = ONE_BYTE_EXAMPLE;
+        packet[18] = ends;
+        let header = Header::parse(&packet).unwrap();
+        assert_eq!(header.elements(&packet).map(|(id, _)| id).collect::<Vec<_>>(), [id(1)]);
+    }
     let mut packet = ONE_BYTE_EXAMPLE;
     packet[23] = 0x3f;
+    let header = Header::parse(&packet).unwrap();
     assert_eq!(header.elements(&packet).count(), 2);
 }
 

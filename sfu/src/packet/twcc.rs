@@ -482,7 +482,7 @@ fn pairs<'a>(symbols: impl ExactSizeIterator<Item = &'a Symbol>) -> u16 {
 
 /// Half of all numbers: with more, none could be told from its double. It also bounds the time to read one packet.
 pub const STATUSES_MAX: u16 = 1 << 15;
-/// Bytes of a feedback packet that [`write`] makes, at most: with SRTCP and UDP below every MTU.
+/// Bytes of a feedback packet that [`write()`] makes, at most: with SRTCP and UDP below every MTU.
 pub const LENGTH_MAX: usize = 1200;
 /// More deltas do not fit such a packet.
 const DELTAS_MAX: usize = LENGTH_MAX;

@@ -43,6 +43,8 @@ const PICTURE_CLOCK: u32 = 90_000;
 /// The part of the lead's distance that it loses with each frame: about 4 s of pictures, so that it follows a clock
 /// that drifts, and yet remembers the fast packets of the last seconds.
 const LEAD_DECAY: i64 = 128;
+/// A switch takes back at most this part of a second: less than a frame, at any frame rate below 100.
+const TAKEN_BACK: i64 = 100;
 /// So many longer steps move the length of a frame most of the way.
 const FRAME_GROWTH: i64 = 16;
 /// Longest step that counts as one frame, as a part of a second: anything longer is a pause.
@@ -103,6 +105,7 @@ impl Timeline {
 
     /// Ticks from `newest` to the first frame of another run.
     fn advance(&mut self, newest: Frame, moment: Moment) -> i64 {
+        let second = i64::from(moment.clock_rate);
         let passed = moment.arrival.saturating_sub(newest.moment.arrival);
         let captured = captured_between(newest.moment, moment)
             .unwrap_or_else(|| ticks(passed, moment.clock_rate));
@@ -112,11 +115,10 @@ impl Timeline {
             .saturating_sub(newest.position);
         let true_advance = captured.min(room);
         let least = if moment.clock_rate == PICTURE_CLOCK { 1 } else { self.frame_ticks.max(1) };
-        // Half a frame at a time, so that with all else it stays within one of what the captures did.
-        let less = (self.frame_ticks / 2).saturating_sub(captured.saturating_sub(true_advance));
+        // Together with what is missing anyway.
+        let less = second / TAKEN_BACK - captured.saturating_sub(true_advance).min(second);
         let taken_back = self.ahead.min(less.max(0));
         let advance = true_advance.saturating_sub(taken_back).max(least);
-        let second = i64::from(moment.clock_rate);
         let ahead = self.ahead.saturating_add(advance).saturating_sub(true_advance);
         self.ahead = ahead.clamp(0, second);
         advance
@@ -208,14 +210,27 @@ mod tests {
     #[test]
     fn time_never_goes_back_and_what_was_added_is_taken_back() {
         let mut timeline = started(true);
-        // A keyframe of the frame that was just sent, and then one of the frame before it.
+        // A keyframe of the frame that was just sent, and then one captured before it.
         let same = timeline.start_run(RtpTimestamp(5), moment(84, captured(33)));
         assert_eq!(same.distance_from(RtpTimestamp(1_000 + 33 * 90)), 1);
-        let older = timeline.start_run(RtpTimestamp(5), moment(85, captured(20)));
+        let older = timeline.start_run(RtpTimestamp(5), moment(85, captured(28)));
         assert_eq!(older.distance_from(same), 1);
         // 100 ms later all of it is taken back.
         let later = timeline.start_run(RtpTimestamp(5), moment(185, captured(120)));
         assert!(later.distance_from(RtpTimestamp(1_000 + 120 * 90)).abs() <= 2, "{later:?}");
+    }
+
+    #[test]
+    fn a_gap_of_lost_frames_does_not_stretch_what_is_taken_back() {
+        // Two frames of three are lost, then a keyframe from before the last one sent makes the line run 66 ms ahead.
+        let mut timeline = Timeline::new(RtpTimestamp(0));
+        timeline.start_run(RtpTimestamp(0), moment(0, captured(0)));
+        timeline.continue_run(RtpTimestamp(66 * 90), moment(66, captured(66)));
+        timeline.start_run(RtpTimestamp(5), moment(67, captured(0)));
+        let last = timeline.continue_run(RtpTimestamp(5 + 99 * 90), moment(99, captured(99)));
+        let next = timeline.start_run(RtpTimestamp(9), moment(198, captured(198)));
+        let off = 99 * 90 - next.distance_from(last);
+        assert!((1..33 * 90).contains(&off), "{off}");
     }
 
     #[test]

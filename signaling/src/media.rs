@@ -207,7 +207,7 @@ impl Router {
 
     fn send_held(&mut self) {
         if let Some(NoRoom { id, command }) = self.held.take() {
-            self.held = self.plane.command(id, command).err();
+            self.held = self.plane.command(id, *command).err();
         }
     }
 

@@ -82,14 +82,14 @@ impl Plane {
     ///
     /// # Errors
     /// [`NoRoom`] gives it back: as many wait as may. Nobody's fault; try again in a moment.
-    pub fn command(&mut self, id: CommandId, command: Box<Command>) -> Result<(), NoRoom> {
+    pub fn command(&mut self, id: CommandId, command: Command) -> Result<(), NoRoom> {
         match &mut self.thread {
             Thread::Media(thread) => {
-                let refused = thread.command(id, *command);
+                let refused = thread.command(id, command);
                 refused.map_err(|CommandQueueFull { id, command }| NoRoom { id, command })
             }
             #[cfg(test)]
-            Thread::Fake(commands) => commands.try_send((id, *command)).map_err(|refused| {
+            Thread::Fake(commands) => commands.try_send((id, command)).map_err(|refused| {
                 let (id, command) = refused.into_inner();
                 NoRoom { id, command: Box::new(command) }
             }),

@@ -255,7 +255,7 @@ impl Transport {
             .chain([self.ice.expires()])
             .chain(self.pacer.deadline())
             .min()
-            .unwrap_or(self.ice.expires())
+            .unwrap_or_else(|| self.ice.expires())
     }
 }
 

@@ -76,10 +76,11 @@ impl Client {
     pub(crate) async fn until_closed(&mut self) -> (Vec<Value>, u16) {
         let mut messages = Vec::new();
         loop {
-            match self.socket.next().await.unwrap().unwrap() {
-                Message::Close(frame) => return (messages, frame.unwrap().code.into()),
-                message => messages.push(serde_json::from_str(message.to_text().unwrap()).unwrap()),
+            let message = self.socket.next().await.unwrap().unwrap();
+            if let Message::Close(frame) = message {
+                return (messages, frame.unwrap().code.into());
             }
+            messages.push(serde_json::from_str(message.to_text().unwrap()).unwrap());
         }
     }
 

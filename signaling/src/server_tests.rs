@@ -136,9 +136,10 @@ async fn what_the_media_plane_refuses_is_told_instead_of_an_answer() {
     ] {
         sam.send(&offer(3, CALL)).await;
         let (id, command) = thread.commands.recv().await.unwrap();
-        let (id, rest) = match command {
-            Command::Leave { .. } => (thread.commands.recv().await.unwrap().0, 2),
-            _ => (id, 2),
+        let (id, rest) = if matches!(command, Command::Leave { .. }) {
+            (thread.commands.recv().await.unwrap().0, 2)
+        } else {
+            (id, 2)
         };
         thread.tell(Event::Refused(id, reason)).await;
         carried_out(&mut thread, rest).await;

@@ -126,7 +126,8 @@ impl Shard {
         else {
             return;
         };
-        let layer = subscription.selector.wants_keyframe().or_else(|| subscription.selector.current());
+        let layer =
+            subscription.selector.wants_keyframe().or_else(|| subscription.selector.current());
         let (Some(layer), publication) = (layer, subscription.publication) else { return };
         if let Some(publication) = self.tables.publications.get_mut(publication) {
             publication.want_keyframe(now, layer.spatial);

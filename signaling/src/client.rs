@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::http::Response;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 pub(crate) struct Client {
     socket: WebSocketStream<TcpStream>,
@@ -53,6 +54,22 @@ impl Client {
     pub(crate) async fn send_raw(&mut self, message: Message) {
         // The other end may close while this is under way.
         let _closed = self.socket.send(message).await;
+    }
+
+    /// A socket that the server refuses: its answer.
+    pub(crate) async fn refused(address: SocketAddr) -> Response<Option<Vec<u8>>> {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let opening = tokio_tungstenite::client_async(format!("ws://{address}/v1/socket"), stream);
+        match opening.await {
+            Err(tungstenite::Error::Http(answer)) => *answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next message, pings too.
+    pub(crate) async fn any(&mut self) -> Value {
+        let message = self.socket.next().await.unwrap().unwrap();
+        serde_json::from_str(message.to_text().unwrap()).unwrap()
     }
 
     /// The next message that is no ping.

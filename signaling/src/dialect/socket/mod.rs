@@ -127,6 +127,9 @@ impl Conversation {
             return Err(End::Refused(Error::TooMany, Some(Bye::TooMany)));
         }
         match message {
+            Message::Text(text) if text.len() > MESSAGE_BYTES_MAX => {
+                Err(End::Refused(Error::TooLarge, None))
+            }
             Message::Text(text) => match ClientMessage::read(text.as_str()) {
                 Ok(message) => self.handle(message).await,
                 Err(error) => self.refuse(&error).await,

@@ -103,8 +103,6 @@ export class Person {
     return this.#page.evaluate(askForSize, { width, height });
   }
 
-  debug(run) { return this.#page.evaluate(run); }
-
   reload() {
     return this.#page.reload();
   }

@@ -35,7 +35,10 @@ export async function talk(server, seats, { query = "" } = {}) {
   }
   await Promise.all(people.map((person) => person.meets(seats.length - 1, 15_000)));
   const before = await begun(people);
-  await Promise.all(people.map((person) => watches(person, seats.length - 1)));
+  await Promise.all(people.map((person) => watches(person, seats.length - 1))).catch(async (error) => {
+    const sent = await Promise.all(people.map(async (person) => `${person.name} sent ${JSON.stringify(await person.sent())}`));
+    throw new Error([error.message, ...sent].join("\n"));
+  });
   await assertSmooth(people, before);
   for (const person of people) await person.assertNoFaults();
   return people;

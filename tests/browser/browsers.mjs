@@ -82,7 +82,8 @@ export async function openFirefox() {
     name: await browser.version(),
     page: async (size = VIEWPORT) => {
       const context = await browser.createBrowserContext();
-      const page = await context.newPage();
+      // A window of its own: in a tab behind another a page hides, and asks for no pictures.
+      const page = await context.newPage({ type: "window" });
       await page.setViewport(size);
       /** @type {string[]} */ const errors = [];
       page.on("pageerror", (error) => errors.push(String(error)));

@@ -11,6 +11,7 @@ import puppeteer from "puppeteer-core";
  * @property {(url: string) => Promise<unknown>} goto
  * @property {(text: string) => Promise<unknown>} type into what has the focus
  * @property {() => Promise<unknown>} reload
+ * @property {(size: { width: number, height: number }) => Promise<unknown>} resize
  * @property {() => Promise<unknown>} close
  * @property {string[]} errors what nobody caught, and what the console called an error
  */
@@ -62,6 +63,7 @@ export async function openChromium() {
         goto: (url) => page.goto(url),
         type: (text) => page.keyboard.type(text),
         reload: () => page.reload(),
+        resize: (to) => page.setViewportSize(to),
         close: () => context.close(),
         errors,
       };
@@ -93,6 +95,7 @@ export async function openFirefox() {
         goto: (url) => page.goto(url),
         type: (text) => page.keyboard.type(text),
         reload: () => page.reload(),
+        resize: (to) => page.setViewport(to),
         close: () => context.close(),
         errors,
       };

@@ -11,6 +11,7 @@ import puppeteer from "puppeteer-core";
  * @property {(url: string) => Promise<unknown>} goto
  * @property {(text: string) => Promise<unknown>} type into what has the focus
  * @property {() => Promise<unknown>} reload
+ * @property {(size: { width: number, height: number }) => Promise<unknown>} resize
  * @property {() => Promise<unknown>} close
  * @property {string[]} errors what nobody caught, and what the console called an error
  */
@@ -62,6 +63,7 @@ export async function openChromium() {
         goto: (url) => page.goto(url),
         type: (text) => page.keyboard.type(text),
         reload: () => page.reload(),
+        resize: (to) => page.setViewportSize(to),
         close: () => context.close(),
         errors,
       };
@@ -82,7 +84,8 @@ export async function openFirefox() {
     name: await browser.version(),
     page: async (size = VIEWPORT) => {
       const context = await browser.createBrowserContext();
-      const page = await context.newPage();
+      // A window of its own: in a tab behind another a page hides, and asks for no pictures.
+      const page = await context.newPage({ type: "window" });
       await page.setViewport(size);
       /** @type {string[]} */ const errors = [];
       page.on("pageerror", (error) => errors.push(String(error)));
@@ -92,6 +95,7 @@ export async function openFirefox() {
         goto: (url) => page.goto(url),
         type: (text) => page.keyboard.type(text),
         reload: () => page.reload(),
+        resize: (to) => page.setViewport(to),
         close: () => context.close(),
         errors,
       };

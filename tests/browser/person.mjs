@@ -98,12 +98,10 @@ export class Person {
     return this.#page.evaluate(readPresent);
   }
 
-  /** Asks for slots of another size, as if tiles had changed. @param {number} width @param {number} height */
+  /** Makes the window larger or smaller, and with it all tiles. @param {number} width @param {number} height */
   resize(width, height) {
-    return this.#page.evaluate(askForSize, { width, height });
+    return this.#page.resize({ width, height });
   }
-
-  debug(run) { return this.#page.evaluate(run); }
 
   reload() {
     return this.#page.reload();
@@ -222,12 +220,4 @@ function readPresent() {
 
 function readFaults() {
   return /** @type {any} */ (window).confab.faults;
-}
-
-/** @param {{ width: number, height: number }} size */
-function askForSize({ width, height }) {
-  const stage = document.getElementById("stage");
-  if (!stage) throw new Error("there is no stage");
-  stage.style.width = `${width}px`;
-  stage.style.height = `${height}px`;
 }

@@ -100,7 +100,8 @@ impl Answer {
         })
     }
 
-    /// The transport attributes: once, in the m-line that leads the bundle (RFC 8843, section 7.3.2).
+    /// Credentials, fingerprint and role, in every m-line of the bundle: once would do (RFC 8843, section 7.3.2), but
+    /// Firefox 153 crashes at an answer whose second m-line lacks them.
     fn write_transport(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", self.ice.ufrag, self.ice.password)?;
         f.write_str("a=fingerprint:sha-256 ")?;
@@ -111,7 +112,11 @@ impl Answer {
             DtlsRole::Server => "passive",
             DtlsRole::Client => "active",
         };
-        write!(f, "\r\na=setup:{setup}\r\n")?;
+        write!(f, "\r\na=setup:{setup}\r\n")
+    }
+
+    /// Where we are to be found: once, in the m-line that leads the bundle.
+    fn write_candidates(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (place, address) in (0_u32..).zip(&self.candidates) {
             // RFC 8445, section 5.1.2.1: type preference 126 (host), local preference falling, component 1.
             let local_preference = 65_535_u32.saturating_sub(place);
@@ -150,8 +155,9 @@ impl Display for Answer {
                 Body::Rejected(formats) => section.write_rejected(f, formats)?,
                 Body::Accepted(accepted) => {
                     section.write_head(f, accepted, address)?;
+                    self.write_transport(f)?;
                     if leader == Some(section.mid) {
-                        self.write_transport(f)?;
+                        self.write_candidates(f)?;
                     }
                     accepted.write(f)?;
                 }

@@ -35,7 +35,10 @@ export async function talk(server, seats, { query = "" } = {}) {
   }
   await Promise.all(people.map((person) => person.meets(seats.length - 1, 15_000)));
   const before = await begun(people);
-  await Promise.all(people.map((person) => watches(person, seats.length - 1)));
+  await Promise.all(people.map((person) => watches(person, seats.length - 1))).catch(async (error) => {
+    const sent = await Promise.all(people.map(async (person) => `${person.name} sent ${JSON.stringify(await person.sent())}`));
+    throw new Error([error.message, ...sent].join("\n"));
+  });
   await assertSmooth(people, before);
   for (const person of people) await person.assertNoFaults();
   return people;
@@ -76,11 +79,18 @@ async function assertSmooth(people, before) {
   }
 }
 
-/** Waits until somebody receives a picture this wide. @param {Person} person @param {number} width @param {number} deadlineMs */
-export async function receivesWidth(person, width, deadlineMs) {
-  await until(`${person.name} receives a picture ${width} wide`, deadlineMs, async () => {
+/**
+ * Waits until somebody receives a picture whose width is right, and gives it.
+ *
+ * @param {Person} person
+ * @param {string} what
+ * @param {number} deadlineMs
+ * @param {(width: number) => boolean} isRight
+ */
+export async function receivesWidth(person, what, deadlineMs, isRight) {
+  return until(`${person.name} receives a picture ${what}`, deadlineMs, async () => {
     const pictures = await person.pictures();
-    return pictures.some((one) => one.width === width);
+    return pictures.map((one) => one.width).find((width) => width > 0 && isRight(width));
   }).catch(async (error) => {
     throw new Error(`${error.message}\n${JSON.stringify(await person.pictures(), null, 1)}`);
   });

@@ -12,11 +12,11 @@ export async function play({ server, opened }) {
   const mira = await Person.open(browser, server.url, "Mira", { camera: [640, 360], window: { width: 1600, height: 1000 } });
   await mira.join("attic-lamp");
   await mira.meets(1, 15_000);
-  await receivesWidth(mira, 1280, 20_000);
-  await mira.resize(360, 220);
-  await receivesWidth(mira, 320, 20_000);
-  await mira.resize(1500, 850);
-  await receivesWidth(mira, 1280, 20_000);
+  const wide = await receivesWidth(mira, "of a large layer", 20_000, (width) => width >= 640);
+  await mira.resize(340, 420);
+  const narrow = await receivesWidth(mira, "of a smaller layer", 20_000, (width) => width <= wide / 2);
+  await mira.resize(1600, 1000);
+  await receivesWidth(mira, "of a larger layer again", 20_000, (width) => width >= narrow * 2);
   await mira.assertNoFaults();
   await sam.assertNoFaults();
 }

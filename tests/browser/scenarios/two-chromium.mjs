@@ -8,5 +8,5 @@ export async function play({ server, opened }) {
     { browser, name: "Sam", camera: [1280, 720] },
     { browser, name: "Mira", camera: [960, 540] },
   ]);
-  await receivesWidth(mira, 1280, 20_000); // the top layer of whoever sends 720p is reached
+  await receivesWidth(mira, "of the highest layer", 20_000, (width) => width === 1280);
 }

@@ -82,11 +82,13 @@ impl Participant {
         let audio =
             track("microphone", RtpCodecKind::Audio, vec![encoding(MIME_TYPE_OPUS, AUDIO, "")]);
         let video = track("camera", RtpCodecKind::Video, encodings(camera));
-        connection.add_track(Arc::clone(&audio) as Arc<dyn TrackLocal>).await.expect("a track");
-        connection.add_track(Arc::clone(&video) as Arc<dyn TrackLocal>).await.expect("a track");
+        for track in [&audio, &video] {
+            let init = towards(RTCRtpTransceiverDirection::Sendonly);
+            let track = Arc::clone(track) as Arc<dyn TrackLocal>;
+            connection.add_transceiver_from_track(track, Some(init)).await.expect("a transceiver");
+        }
         for kind in [RtpCodecKind::Audio; 3].into_iter().chain([RtpCodecKind::Video; 4]) {
-            let direction = RTCRtpTransceiverDirection::Recvonly;
-            let init = RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() };
+            let init = towards(RTCRtpTransceiverDirection::Recvonly);
             connection.add_transceiver_from_kind(kind, Some(init)).await.expect("a transceiver");
         }
         let offer = connection.create_offer(None).await.expect("an offer");
@@ -100,6 +102,8 @@ impl Participant {
         let sdp = answer["sdp"].as_str().expect("text").to_owned();
         let answer = RTCSessionDescription::answer(sdp).expect("an answer");
         connection.set_remote_description(answer).await.expect("the server's answer");
+        let voice = json!({ "op": "voice", "muted": false, "deafened": false, "camera": true, "screen": false });
+        socket.send(&voice).await;
         within("media can flow", CONNECTED, connects.recv()).await.expect("connected");
         Self { socket, connection, audio, video, extensions, received }
     }
@@ -225,6 +229,10 @@ fn track(
     let track =
         MediaStreamTrack::new("mine".to_owned(), id.to_owned(), id.to_owned(), kind, encodings);
     Arc::new(TrackLocalStaticRTP::new(track))
+}
+
+fn towards(direction: RTCRtpTransceiverDirection) -> RTCRtpTransceiverInit {
+    RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() }
 }
 
 fn encodings(camera: Camera) -> Vec<RTCRtpEncodingParameters> {

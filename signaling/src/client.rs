@@ -3,11 +3,30 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::http::Response;
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::Message;
+
+/// Stops tokio's clock while it lives: a paused clock alone would jump to the next timer whenever a socket is waited for.
+/// It moves by `tokio::time::advance` and not otherwise.
+pub(crate) struct Frozen {
+    _thaw: SyncSender<()>,
+}
+
+impl Frozen {
+    pub(crate) fn now() -> Self {
+        let (thaw, thawed) = sync_channel::<()>(0);
+        // Work on the blocking pool keeps the clock. A test that waits for what never comes gets it back and fails by timeouts.
+        tokio::task::spawn_blocking(move || {
+            let _thawed_or_late = thawed.recv_timeout(Duration::from_secs(30));
+        });
+        Self { _thaw: thaw }
+    }
+}
 
 pub(crate) struct Client {
     socket: WebSocketStream<TcpStream>,
@@ -56,34 +75,22 @@ impl Client {
         let _closed = self.socket.send(message).await;
     }
 
-    /// A socket that the server refuses: its answer.
-    pub(crate) async fn refused(address: SocketAddr) -> Response<Option<Vec<u8>>> {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let opening = tokio_tungstenite::client_async(format!("ws://{address}/v1/socket"), stream);
-        match opening.await {
-            Err(tungstenite::Error::Http(answer)) => *answer,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// The next message, pings too.
-    pub(crate) async fn any(&mut self) -> Value {
-        let message = self.socket.next().await.unwrap().unwrap();
-        serde_json::from_str(message.to_text().unwrap()).unwrap()
-    }
-
     /// The next message that is no ping.
     pub(crate) async fn next(&mut self) -> Value {
         loop {
-            let message = self.socket.next().await.unwrap().unwrap();
-            let value: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
-            if value["op"] != "ping" {
-                return value;
+            let message = self.next_of_any_kind().await;
+            if message["op"] != "ping" {
+                return message;
             }
         }
     }
 
-    /// Answers one message.
+    pub(crate) async fn next_of_any_kind(&mut self) -> Value {
+        let message = self.socket.next().await.unwrap().unwrap();
+        serde_json::from_str(message.to_text().unwrap()).unwrap()
+    }
+
+    /// Sends a message and returns what comes next.
     pub(crate) async fn ask(&mut self, message: &Value) -> Value {
         self.send(message).await;
         self.next().await
@@ -115,7 +122,10 @@ pub(crate) async fn request(
     headers: &[(&str, &str)],
 ) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let mut text = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+    let mut text = format!("{method} {path} HTTP/1.1\r\n");
+    if !headers.iter().any(|(name, _)| *name == "connection") {
+        text += "connection: close\r\n";
+    }
     if !headers.iter().any(|(name, _)| *name == "host") {
         text += &format!("host: {address}\r\n");
     }

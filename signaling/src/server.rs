@@ -228,17 +228,13 @@ async fn open_socket(
     let upgrade = upgrade
         .read_buffer_size(SOCKET_BUFFER_BYTES)
         .write_buffer_size(SOCKET_BUFFER_BYTES)
-        .max_message_size(SOCKET_MESSAGE_MAX)
-        .max_frame_size(SOCKET_MESSAGE_MAX);
+        .max_message_size(socket::MESSAGE_BYTES_MAX)
+        .max_frame_size(socket::MESSAGE_BYTES_MAX);
     Ok(upgrade.on_upgrade(async move |socket| {
         socket::serve(socket, presence, stopping).await;
         drop(place);
     }))
 }
-
-/// What is read of a message at all. A message above the protocol's bound but below this one is read and answered; above it the
-/// connection breaks without a word, for what is not read resets it.
-const SOCKET_MESSAGE_MAX: usize = 2 * socket::MESSAGE_BYTES_MAX;
 
 /// Of each direction of a WebSocket: messages are mostly shorter, and there may be ten thousand of them.
 const SOCKET_BUFFER_BYTES: usize = 4 * 1024;

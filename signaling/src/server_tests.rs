@@ -1,38 +1,52 @@
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sfu::command::{Command, CommandError, Pictures};
+use sfu::command::{Command, CommandError, Pictures, Voice};
 use sfu::event::{Assignment, Event, LostReason, Speaker};
 use sfu::media::{ChannelId, ParticipantId, PublicationId, SlotId, Source};
 use simulcast::Bitrate;
-use tokio::time::Instant;
+use tokio::time::advance;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
-use crate::client::{Client, get, request};
+use crate::client::{Client, Frozen, get, request};
 use crate::config::Limits;
 use crate::plane::fake::{self, FakeThread};
-use sfu::command::Voice;
+
+struct Thread {
+    fake: FakeThread,
+    _clock: Frozen,
+}
+
+impl Deref for Thread {
+    type Target = FakeThread;
+
+    fn deref(&self) -> &FakeThread {
+        &self.fake
+    }
+}
+
+impl DerefMut for Thread {
+    fn deref_mut(&mut self) -> &mut FakeThread {
+        &mut self.fake
+    }
+}
 
 const CALL: &str = include_str!("../tests/data/sdp/chromium_call.sdp");
 const RESTART: &str = include_str!("../tests/data/sdp/chromium_restart.sdp");
 const OTHER_BROWSER: &str = include_str!("../tests/data/sdp/firefox_call.sdp");
 
-async fn start_with(limits: Limits) -> (Server, FakeThread) {
+/// A server on a plane without media, and a clock that moves only by [`advance`].
+async fn start_with(limits: Limits) -> (Server, Thread) {
     let (plane, thread) = fake::plane(64);
     let config = Config { limits, ..Config::local() };
-    (Server::start_on(config, plane, Draw::seeded(1)).await.unwrap(), thread)
+    let server = Server::start_on(config, plane, Draw::seeded(1)).await.unwrap();
+    (server, Thread { fake: thread, _clock: Frozen::now() })
 }
 
-async fn start() -> (Server, FakeThread) {
+async fn start() -> (Server, Thread) {
     start_with(Limits::default()).await
-}
-
-/// Lets this much time pass at once. In between it runs by itself: a clock that stands still would jump whenever all wait for a socket.
-async fn later(duration: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(duration).await;
-    tokio::time::resume();
 }
 
 fn offer(id: u64, sdp: &str) -> Value {
@@ -62,7 +76,7 @@ fn names(commands: &[Command]) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_people_see_each_other_come_change_and_go() {
     let (server, _thread) = start().await;
     let (mut sam, welcome) = Client::join(server.address(), "Kitchen", " Sam ").await;
@@ -97,7 +111,7 @@ async fn two_people_see_each_other_come_change_and_go() {
     assert_eq!(sam.next().await, json!({ "op": "left", "participant": "p2", "reason": "left" }));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_offer_is_answered_when_the_media_plane_has_carried_it_out() {
     let (server, mut thread) = start().await;
     let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
@@ -131,18 +145,19 @@ async fn an_offer_is_answered_when_the_media_plane_has_carried_it_out() {
     assert_eq!(sam.next().await["id"], 9);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_media_plane_refuses_is_told_instead_of_an_answer() {
+    let (server, mut thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
     for (reason, code) in [
         (CommandError::ShardFull, "server_full"),
         (CommandError::Contradiction("ssrc"), "bad_sdp"),
         (CommandError::UnknownParticipant, "media_lost"),
         (CommandError::ParticipantExists, "internal"),
     ] {
-        let (server, mut thread) = start().await;
-        let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
         sam.send(&offer(3, CALL)).await;
-        let (id, _join) = thread.commands.recv().await.unwrap();
+        let (id, command) = thread.commands.recv().await.unwrap();
+        assert!(matches!(command, Command::Join(_)), "what was refused before left nothing behind");
         thread.tell(Event::Refused(id, reason)).await;
         carried_out(&mut thread, 2).await;
         let error = sam.next().await;
@@ -154,7 +169,7 @@ async fn what_the_media_plane_refuses_is_told_instead_of_an_answer() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn mistakes_are_told_and_the_socket_stays() {
     let (server, mut thread) = start().await;
     let mut sam = Client::open(server.address()).await;
@@ -196,7 +211,7 @@ async fn mistakes_are_told_and_the_socket_stays() {
     connect(&mut sam, &mut thread, CALL).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_message_above_the_bound_closes_the_socket() {
     let (server, _thread) = start().await;
     let mut sam = Client::open(server.address()).await;
@@ -209,7 +224,7 @@ async fn a_message_above_the_bound_closes_the_socket() {
     assert_eq!((last[0]["code"].as_str(), code), (Some("too_large"), 1009));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn more_messages_than_a_client_needs_close_the_socket() {
     let (server, _thread) = start().await;
     let mut sam = Client::open(server.address()).await;
@@ -227,7 +242,7 @@ async fn more_messages_than_a_client_needs_close_the_socket() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_full_channel_and_a_full_server_say_so() {
     let (server, _thread) = start_with(Limits { participants: 2, channel: 1, sockets: 3 }).await;
     let (_sam, _) = Client::join(server.address(), "c", "Sam").await;
@@ -241,13 +256,18 @@ async fn a_full_channel_and_a_full_server_say_so() {
     assert_eq!(mira.ask(&join("d")).await["op"], "welcome");
     let mut jonas = Client::open(server.address()).await;
     assert_eq!(jonas.ask(&join("e")).await["code"], "server_full");
-    let answer = Client::refused(server.address()).await;
-    assert_eq!(answer.status(), 503);
-    let body = String::from_utf8(answer.into_body().unwrap_or_default()).unwrap();
-    assert!(body.is_empty() || body.contains("server_full"), "{body}");
+    let headers = [
+        ("connection", "upgrade, close"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    let (status, _, body) = request(server.address(), "GET", "/v1/socket", &headers).await;
+    assert_eq!(status, 503);
+    assert!(body.contains("server_full"), "{body}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_resumed_participant_keeps_its_media_and_the_old_socket_hears_why() {
     let (server, mut thread) = start().await;
     let (mut old, welcome) = Client::join(server.address(), "c", "Sam").await;
@@ -281,7 +301,7 @@ async fn a_resumed_participant_keeps_its_media_and_the_old_socket_hears_why() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lost_socket_keeps_its_place_for_thirty_seconds() {
     let (server, mut thread) = start().await;
     let (mut sam, welcome) = Client::join(server.address(), "c", "Sam").await;
@@ -293,39 +313,45 @@ async fn a_lost_socket_keeps_its_place_for_thirty_seconds() {
         (changed["op"].as_str(), &changed["participant"]["connected"]),
         (Some("changed"), &json!(false))
     );
-    later(Duration::from_secs(10)).await;
+    pass(&mut mira, 25).await;
     let (back, again) = Client::resume(server.address(), "c", "Sam", &welcome["resume"]).await;
     assert_eq!(again["resumed"], true);
     assert_eq!(mira.next().await["participant"]["connected"], true);
 
     back.vanish();
     assert_eq!(mira.next().await["participant"]["connected"], false);
-    later(Duration::from_secs(15)).await;
-    // Whoever says something is not silent.
-    assert_eq!(mira.ask(&json!({ "op": "dance" })).await["code"], "unknown_op");
-    assert!(thread.commands.try_recv().is_err(), "nothing is due before");
-    later(Duration::from_secs(16)).await;
-    let left = json!({ "op": "left", "participant": "p1", "reason": "lost" });
-    assert_eq!(mira.next().await, left);
+    pass(&mut mira, 29).await;
+    assert!(thread.commands.try_recv().is_err());
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(mira.next().await, json!({ "op": "left", "participant": "p1", "reason": "lost" }));
     assert_eq!(names(&carried_out(&mut thread, 1).await), ["Leave"]);
 }
 
-#[tokio::test]
+/// Lets `seconds` pass in which `client` is heard and told nothing but that it is.
+async fn pass(client: &mut Client, seconds: u64) {
+    for _ in 0..seconds {
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(client.ask(&json!({ "op": "dance" })).await["code"], "unknown_op");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_socket_is_closed_after_three_heartbeats() {
     let (server, _thread) = start().await;
     let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
-    let start = Instant::now();
-    for _ in 0..2 {
-        later(Duration::from_secs(10)).await;
-        assert_eq!(sam.any().await["op"], "ping");
+    for ping in 1..=2 {
+        advance(Duration::from_secs(10)).await;
+        assert_eq!(sam.next_of_any_kind().await, json!({ "op": "ping", "id": ping }));
     }
-    later(Duration::from_secs(10)).await;
-    let (messages, code) = sam.until_closed().await;
-    assert_eq!((messages[0]["code"].as_str(), code), (Some("silent"), 4002));
-    assert_eq!(start.elapsed().as_secs(), 30);
+    advance(Duration::from_secs(10)).await;
+    let (last, code) = sam.until_closed().await;
+    assert_eq!(
+        (last[0]["op"].as_str(), last[0]["code"].as_str(), code),
+        (Some("bye"), Some("silent"), 4002)
+    );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn needed_slots_are_told_in_steps_until_an_offer_shows_them() {
     let (server, mut thread) = start().await;
     let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
@@ -335,16 +361,16 @@ async fn needed_slots_are_told_in_steps_until_an_offer_shows_them() {
     thread.tell(needed(6)).await;
     let message = json!({ "op": "slots_needed", "audio": 3, "video": 8 });
     assert_eq!(sam.next().await, message, "four are there already");
-    let dance = json!({ "op": "dance" });
-    later(Duration::from_secs(4)).await;
-    assert_eq!(sam.ask(&dance).await["code"], "unknown_op");
-    later(Duration::from_secs(1)).await;
-    assert_eq!(sam.next().await, message);
+    pass(&mut sam, 4).await;
+    for _ in 0..2 {
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(sam.next().await, message);
+        pass(&mut sam, 4).await;
+    }
     sam.send(&offer(2, &with_more_pictures(CALL, 4))).await;
     assert_eq!(names(&carried_out(&mut thread, 1).await), ["Negotiate"]);
     assert_eq!(sam.next().await["op"], "answer");
-    later(Duration::from_secs(6)).await;
-    assert_eq!(sam.ask(&dance).await["code"], "unknown_op", "nothing is asked for any more");
+    pass(&mut sam, 11).await;
 }
 
 /// The offer with its last m-line repeated under other mids.
@@ -354,12 +380,12 @@ fn with_more_pictures(sdp: &str, count: usize) -> String {
     for place in 0..count {
         let mid = 20 + place;
         text += &format!("m=video{}", last.replace("a=mid:10\r\n", &format!("a=mid:{mid}\r\n")));
-        text = text.replacen("BUNDLE 0", &format!("BUNDLE 0 {mid}"), 1);
+        text = text.replacen("BUNDLE 0 ", &format!("BUNDLE 0 {mid} "), 1);
     }
     text
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn views_speakers_and_switches_reach_whom_they_concern() {
     let (server, mut thread) = start().await;
     let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
@@ -393,7 +419,7 @@ async fn views_speakers_and_switches_reach_whom_they_concern() {
     assert_eq!(sam.next().await, heard);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn lost_media_is_told_and_an_offer_comes_back() {
     let (server, mut thread) = start().await;
     let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
@@ -408,7 +434,7 @@ async fn lost_media_is_told_and_an_offer_comes_back() {
     assert_eq!(names(&commands), ["Join", "Negotiate", "Voice"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn news_of_an_earlier_connection_does_not_end_the_new_one() {
     let (server, mut thread) = start().await;
     let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
@@ -423,7 +449,7 @@ async fn news_of_an_earlier_connection_does_not_end_the_new_one() {
     assert_eq!(names(&carried_out(&mut thread, 1).await), ["Negotiate"], "the connection goes on");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_a_media_plane_offers_fail_as_confabs_fault() {
     let (mut server, thread) = start().await;
     let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
@@ -437,7 +463,7 @@ async fn without_a_media_plane_offers_fail_as_confabs_fault() {
     assert_eq!(error["id"], 4);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_leave_url_sends_away_its_participant_and_works_once() {
     let (server, mut thread) = start().await;
     let (mut sam, welcome) = Client::join(server.address(), "c", "Sam").await;
@@ -458,7 +484,7 @@ async fn a_leave_url_sends_away_its_participant_and_works_once() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_empty_channel_ends_and_its_name_begins_anew() {
     let (server, _thread) = start().await;
     for round in 1..=3 {
@@ -472,7 +498,7 @@ async fn an_empty_channel_ends_and_its_name_begins_anew() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn strangers_may_look_who_is_inside() {
     let (server, _thread) = start().await;
     let (_sam, _) = Client::join(server.address(), "Küche", "Sam").await;
@@ -487,7 +513,7 @@ async fn strangers_may_look_who_is_inside() {
     assert!(body.contains("bad_channel"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_page_and_what_operators_look_at_are_served() {
     let (server, _thread) = start().await;
     let (_sam, _) = Client::join(server.address(), "c", "Sam").await;
@@ -515,7 +541,7 @@ async fn the_page_and_what_operators_look_at_are_served() {
     assert_eq!((status, body.contains("not_found")), (404, true));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn foreign_hosts_and_origins_get_a_typed_403_everywhere() {
     let (server, _thread) = start().await;
     let own = format!("http://{}", server.address());
@@ -539,14 +565,14 @@ async fn foreign_hosts_and_origins_get_a_typed_403_everywhere() {
     assert_eq!(request(server.address(), "GET", "/", &[("origin", &own)]).await.0, 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stopping_server_says_good_bye_and_ends() {
     let (server, _thread) = start().await;
     let address = server.address();
-    let (mut sam, _) = Client::join(address, "c", "Sam").await;
-    let mut idle = Client::open(address).await;
+    let (sam, _) = Client::join(address, "c", "Sam").await;
+    let idle = Client::open(address).await;
     let stopped = tokio::spawn(server.stop());
-    for client in [&mut sam, &mut idle] {
+    for mut client in [sam, idle] {
         let (last, code) = client.until_closed().await;
         assert_eq!(
             (last[0]["op"].as_str(), last[0]["code"].as_str(), code),
@@ -557,7 +583,7 @@ async fn a_stopping_server_says_good_bye_and_ends() {
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_busy_port_is_named_with_its_flag() {
     let (server, _thread) = start().await;
     let (plane, _other) = fake::plane(1);

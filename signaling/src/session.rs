@@ -425,7 +425,8 @@ impl Session {
                 false,
             ),
         };
-        if gone {
+        let joining = self.connection.as_ref().and_then(|connection| connection.joining);
+        if gone || joining == Some(id) {
             self.connection = None;
         }
         self.link.tell(Notice::Failed { error, offer });

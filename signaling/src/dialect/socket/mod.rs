@@ -127,9 +127,6 @@ impl Conversation {
             return Err(End::Refused(Error::TooMany, Some(Bye::TooMany)));
         }
         match message {
-            Message::Text(text) if text.len() > MESSAGE_BYTES_MAX => {
-                Err(End::Refused(Error::TooLarge, None))
-            }
             Message::Text(text) => match ClientMessage::read(text.as_str()) {
                 Ok(message) => self.handle(message).await,
                 Err(error) => self.refuse(&error).await,
@@ -190,6 +187,7 @@ impl Conversation {
             End::Bye(bye) => (None, Some(bye)),
             End::Refused(error, bye) => (Some(error), bye),
         };
+        let too_large = error == Some(Error::TooLarge);
         let code =
             bye.map(Bye::code).or_else(|| error.as_ref().and_then(|error| error.face().close));
         let mut last: Vec<Message> =
@@ -210,8 +208,15 @@ impl Conversation {
                     return;
                 }
             }
-            // Until the client has closed as well: closing first could take the last words with it.
-            while let Some(Ok(_)) = self.socket.recv().await {}
+            // Until the client has closed as well: closing first, with something of it unread, could take the last words with it.
+            loop {
+                match self.socket.recv().await {
+                    Some(Ok(_)) => {}
+                    // What is too large is not read; the client still reads.
+                    Some(Err(_)) | None if too_large => std::future::pending().await,
+                    Some(Err(_)) | None => return,
+                }
+            }
         };
         let _whichever = timeout(FAREWELL_MAX, words).await;
     }

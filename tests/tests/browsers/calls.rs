@@ -3,36 +3,43 @@
 use super::player::play;
 
 #[test]
+#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_chromium() {
     play("two-chromium");
 }
 
 #[test]
+#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_firefox() {
     play("two-firefox");
 }
 
 #[test]
+#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn chromium_and_firefox() {
     play("chromium-firefox");
 }
 
 #[test]
+#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn four_chromium() {
     play("four-chromium");
 }
 
 #[test]
+#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_chromium_with_h264() {
     play("codec-h264");
 }
 
 #[test]
+#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_chromium_with_vp9() {
     play("codec-vp9");
 }
 
 #[test]
+#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_chromium_with_av1() {
     play("codec-av1");
 }

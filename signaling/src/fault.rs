@@ -82,7 +82,7 @@ pub enum Error {
     NotFound,
 }
 
-/// How an [`Error`] appears outside.
+/// How an [`enum@Error`] appears outside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Face {
     /// Stable name, as docs/protocol.md lists it.

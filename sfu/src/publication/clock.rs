@@ -12,7 +12,7 @@ impl PublisherClock {
     /// A sender report said `theirs` and arrived at `ours`; both NTP, seconds in the upper 32 bits.
     ///
     /// The smallest difference is the one with the least delay in it, so it is kept. A difference
-    /// that grew by more than [`STEP`] means that a clock was set: then it starts afresh.
+    /// that grew by more than `STEP` means that a clock was set: then it starts afresh.
     pub fn sender_report(&mut self, theirs: u64, ours: u64) {
         let seen = ours.wrapping_sub(theirs).cast_signed();
         let keep = |offset: &i64| *offset <= seen && seen.wrapping_sub(*offset) < STEP;

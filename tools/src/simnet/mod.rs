@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Time is integer nanoseconds. One heap holds all events, ties in insertion order, and one generator draws all chance.
-//! A [`Link`](link::Link) is a bottleneck that several routes may share; a [`Route`] is one flow in one direction.
+//! A `Link` is a bottleneck that several routes may share; a `Route` is one flow in one direction.
 //! Sizes are what the caller says: UDP payload and [`UDP_OVERHEAD`] for rates on the wire.
 
 pub mod jitter;

@@ -53,6 +53,25 @@ pub enum PlaneError {
     Certificate(#[from] CertificateError),
 }
 
+impl PlaneError {
+    /// What an operator can do about it, to be read after the error.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Media(MediaError::PortBusy(_) | MediaError::Forbidden(_)) => {
+                "; choose another with --media-port PORT, or --media ADDRESS:PORT"
+            }
+            Self::Media(MediaError::NotOurAddress(_) | MediaError::Bind { .. }) => {
+                "; choose another with --media ADDRESS:PORT"
+            }
+            Self::Media(
+                MediaError::NoAddress | MediaError::TooManyAddresses | MediaError::System(_),
+            )
+            | Self::Certificate(_) => "",
+        }
+    }
+}
+
 impl Plane {
     /// Starts the media thread on `bind`, with room for `participants`.
     ///

@@ -86,7 +86,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// There is no media plane.
-    #[error(transparent)]
+    #[error("{0}{hint}", hint = .0.hint())]
     Plane(#[from] PlaneError),
     /// The web client in this binary is broken: Confab's mistake.
     #[error("the embedded web client cannot be read: {0}")]

@@ -15,7 +15,9 @@ const CHROMIUM_PLAIN: &str = include_str!("../../tests/data/sdp/chromium_plain.s
 const FIREFOX: &str = include_str!("../../tests/data/sdp/firefox_call.sdp");
 const FIREFOX_RESTART: &str = include_str!("../../tests/data/sdp/firefox_restart.sdp");
 const FIREFOX_PLAIN: &str = include_str!("../../tests/data/sdp/firefox_plain_gathered.sdp");
-const ALL: [&str; 9] = [
+/// 25 slots, without codecs that Confab does not carry: the largest offer there is.
+const CHROMIUM_25: &str = include_str!("../../tests/data/sdp/chromium_25_slots.sdp");
+const ALL: [&str; 10] = [
     CHROMIUM,
     CHROMIUM_RESTART,
     CHROMIUM_AUDIO,
@@ -25,6 +27,7 @@ const ALL: [&str; 9] = [
     FIREFOX_RESTART,
     FIREFOX_PLAIN,
     include_str!("../../tests/data/sdp/firefox_audio_only.sdp"),
+    CHROMIUM_25,
 ];
 
 fn policy() -> Policy {
@@ -191,6 +194,15 @@ fn receive_m_lines_become_slots_with_streams_of_their_own() {
         let slots = negotiated.slots.iter().map(|slot| slot.mid.0.to_string());
         assert_eq!(slots.collect::<Vec<_>>(), ["4", "5", "6", "7", "8", "9", "10"]);
     }
+}
+
+#[test]
+fn an_offer_of_25_slots_fits_and_is_answered() {
+    let negotiated = first(CHROMIUM_25);
+    let count = |kind| negotiated.slots.iter().filter(|slot| slot.kind == kind).count();
+    assert_eq!((count(MediaKind::Audio), count(MediaKind::Video)), (3, 25));
+    let message = serde_json::json!({ "op": "offer", "id": 1, "sdp": CHROMIUM_25, "tracks": [] });
+    assert!(message.to_string().len() < crate::dialect::socket::MESSAGE_BYTES_MAX);
 }
 
 #[test]

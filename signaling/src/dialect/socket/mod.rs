@@ -26,7 +26,8 @@ use crate::link::{Inbox, Outbox};
 use crate::name::{ChannelName, PersonName};
 use crate::presence::Presence;
 
-/// The longest message a client may send: an offer of 64 KiB with every character escaped.
+/// The longest message a client may send: the longest offer ([`SDP_BYTES_MAX`](crate::sdp::SDP_BYTES_MAX)) with its line ends
+/// escaped, and its tracks.
 pub const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 
 /// How often a ping is sent; `heartbeat_ms` of the welcome.

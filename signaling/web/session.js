@@ -14,7 +14,7 @@ import { CAMERA_SIZE } from "./media/devices.js";
 import { t } from "./strings/en.js";
 
 /** @import { Call } from "./confab.js" */
-/** @import { Codec } from "./net/encodings.js" */
+/** @import { Codec } from "./net/codecs.js" */
 /** @import { Bye, Participant, ServerError, SocketState, Welcome } from "./net/socket.js" */
 /** @import { MediaState } from "./net/peer.js" */
 

@@ -46,10 +46,11 @@ export class AloneCard {
     const beside = width >= BESIDE;
     const own = beside ? Math.floor((width - gap) / 2) : width;
     this.element.classList.toggle("below", !beside);
-    Object.assign(style, beside ? { left: `${own + gap}px`, bottom: "0", width: `${width - own - gap}px`, height: `${height}px` } : { left: "0", bottom: "0", width: `${width}px`, height: "auto" });
+    Object.assign(style, beside ? { left: `${own + gap}px`, bottom: "0", width: `${width - own - gap}px`, height: `${height}px`, maxHeight: "" } : { left: "0", bottom: "0", width: `${width}px`, height: "auto" });
+    if (beside) return { x: 0, y: 0, width: own, height };
     const below = Math.min(this.element.offsetHeight, Math.floor(height * MOST_BELOW));
-    style.maxHeight = beside ? "" : `${below}px`;
-    return { x: 0, y: 0, width: own, height: beside ? height : height - below - gap };
+    style.maxHeight = `${below}px`;
+    return { x: 0, y: 0, width: own, height: height - below - gap };
   }
 
   #card() {

@@ -4,6 +4,7 @@
  */
 
 import { effect, signal } from "../vendor/signals-core/signals-core.module.js";
+import { effectLater } from "../state/later.js";
 import * as store from "../state/store.js";
 import { pixels } from "../net/view.js";
 import { t } from "../strings/en.js";
@@ -35,25 +36,28 @@ export class Stage {
   /** @type {ReturnType<typeof bestGrid> | null} */ #grid = null;
   #gridCount = 0;
   #moved = signal(0);
+  /** Where each tile stands, by id. */ #places = signal(/** @type {Map<string, Place>} */ (new Map()));
   /** @type {Call | null} */ #call = null;
-  #ownVideo = Object.assign(document.createElement("video"), { muted: true, playsInline: true, autoplay: true, disablePictureInPicture: true, className: "mirrored" });
+  #ownVideo;
   #others = Object.assign(document.createElement("div"), { className: "tile others", hidden: true });
   #alone = new AloneCard();
   #tabs = new ScreenTabs();
 
-  /** @param {{ element: HTMLElement, parking: HTMLElement, playback: Playback }} parts `parking`: where elements stay that no tile shows */
-  constructor({ element, parking, playback }) {
+  /** @param {{ element: HTMLElement, parking: HTMLElement, playback: Playback, mirror: HTMLElement }} parts `parking`: where elements stay that no tile shows; `mirror`: the same for the own picture */
+  constructor({ element, parking, playback, mirror }) {
     this.element = element;
     this.parking = parking;
     this.playback = playback;
-    parking.append(this.#ownVideo);
+    this.mirror = mirror;
+    this.#ownVideo = /** @type {HTMLVideoElement} */ (mirror.querySelector("video"));
     element.append(this.#others, this.#alone.element, this.#tabs.element);
     element.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(([entry]) => {
       if (entry) this.#size.value = { width: Math.floor(entry.contentRect.width), height: Math.floor(entry.contentRect.height) };
     }).observe(element);
     effect(() => this.#showOwn(store.camera.value));
-    effect(() => this.#arrange());
+    effectLater(() => this.#arrange());
+    effectLater(() => this.#tell(this.#places.value, this.#focusId()));
     setInterval(() => this.#offStage(), 500);
   }
 
@@ -137,11 +141,12 @@ export class Stage {
     this.#keepTiles(wanted);
     for (const tile of this.#tiles.values()) this.#showIn(tile);
     this.#tabs.show(store.pinned.value === null && screens.length > 1 && focus !== null ? store.shares.value : [], focus);
+    if (people.length === 0) this.#places.value = new Map();
     if (width === 0 || height === 0 || people.length === 0) return;
     const stage = { width, height, gap: width < PHONE ? 8 : 14 };
     const places = focus && this.#tiles.has(focus) ? this.#focusLayout(stage, wanted, focus) : this.#gridLayout(stage, wanted);
     this.#putAll(places, focus);
-    this.#tell(places, focus);
+    this.#places.value = places;
   }
 
   /** @param {string[]} wanted ids of tiles, in order */
@@ -192,7 +197,8 @@ export class Stage {
 
   /** @param {HTMLVideoElement} video */
   #park(video) {
-    this.parking.append(video);
+    if (video === this.#ownVideo) this.mirror.prepend(video);
+    else this.parking.append(video);
     this.playback.keep(video);
   }
 

@@ -20,7 +20,7 @@ import { t } from "./strings/en.js";
 
 export const microphone = new Microphone();
 export const camera = new Camera();
-export const playback = new Playback();
+export const playback = new Playback(audioContext);
 const sounds = new Sounds(audioContext);
 
 /** At most this often somebody is told that they talk while muted. */

@@ -24,7 +24,7 @@ const KEYS = {
 export function listenForKeys() {
   addEventListener("keydown", (event) => {
     if (view.peek() !== "channel" || !preferences.peek().singleKeys || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (document.querySelector("dialog[open], #menu:popover-open")) return;
+    if (document.querySelector("dialog[open], :popover-open")) return;
     if (event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]")) return;
     const run = KEYS[event.key.toLowerCase()];
     if (!run) return;
@@ -35,7 +35,7 @@ export function listenForKeys() {
 
 export function openShortcuts() {
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("shortcuts"));
-  const rows = /** @type {const} */ ([["M", t.keys.m], ["V", t.keys.v], ...(canShare() ? [["S", t.keys.s]] : []), ["D", t.keys.d], ["L", t.keys.l], ["F", t.keys.f], ["←  →", t.keys.arrows], ["Enter", t.keys.enter], ["?", t.keys.help]]);
+  const rows = /** @type {const} */ ([["M", t.keys.m], ["V", t.keys.v], ...(canShare() ? [["S", t.keys.s]] : []), ["D", t.keys.d], ["L", t.keys.l], ["F", t.keys.f], ["←  →", t.keys.arrows], ["Enter", t.keys.enter], ["Shift F10", t.keys.card], ["?", t.keys.help]]);
   const single = (/** @type {Event} */ event) => prefer({ singleKeys: /** @type {HTMLInputElement} */ (event.target).checked });
   dialog.setAttribute("aria-labelledby", "shortcuts-title");
   render(

@@ -5,6 +5,7 @@
 
 import { effect, signal } from "../vendor/signals-core/signals-core.module.js";
 import { effectLater } from "../state/later.js";
+import { volumeOf } from "../state/preferences.js";
 import * as store from "../state/store.js";
 import { pixels } from "../net/view.js";
 import { t } from "../strings/en.js";
@@ -20,6 +21,8 @@ import { Tile } from "./tile.js";
 
 /** A speaker off stage takes a place after this long. */
 const OFF_STAGE_MS = 1500;
+/** Between two looks at who speaks off stage, and at whether pictures still move. */
+const LOOK_MS = 500;
 /** Frames of a slot's former picture may still be on their way; after this it is shown whatever its source says. */
 const STALE_MS = 1500;
 const PRIORITY = { focus: 3, speaker: 2, other: 1 };
@@ -58,7 +61,11 @@ export class Stage {
     effect(() => this.#showOwn(store.camera.value));
     effectLater(() => this.#arrange());
     effectLater(() => this.#tell(this.#places.value, this.#focusId()));
-    setInterval(() => this.#offStage(), 500);
+    effect(() => this.#adjustVolumes());
+    setInterval(() => {
+      this.#offStage();
+      if (!document.hidden) for (const tile of this.#tiles.values()) if (!tile.element.hidden) tile.look(performance.now());
+    }, LOOK_MS);
   }
 
   /** Plays a call, until the next one. @param {Call} call */
@@ -106,6 +113,16 @@ export class Stage {
       if (this.#playing.get(mid)?.assignment.publication !== assignment.publication) this.#playing.set(mid, { assignment, at: now });
     }
     this.#moved.value = this.#moved.peek() + 1;
+  }
+
+  /** Each voice as loud as the person is to be here, whichever slot carries it. */
+  #adjustVolumes() {
+    void this.#moved.value;
+    for (const [mid, { assignment }] of this.#playing) {
+      const element = this.#elements.get(mid);
+      const name = store.persons.get(assignment.participant)?.about.value.name;
+      if (element instanceof HTMLAudioElement && name !== undefined) this.playback.setVolume(element, volumeOf(name));
+    }
   }
 
   /** @param {MediaStreamTrack | null} track */
@@ -162,7 +179,7 @@ export class Stage {
       const screen = id.endsWith(":screen");
       const person = store.persons.get(screen ? id.slice(0, -":screen".length) : id);
       if (this.#tiles.has(id) || !person) continue;
-      const tile = new Tile(person, screen ? "screen" : "camera", (one) => this.#pin(one.id));
+      const tile = new Tile(person, screen ? "screen" : "camera");
       this.#tiles.set(id, tile);
       const own = [...this.#tiles.values()].find((one) => one.own && one !== tile);
       this.element.insertBefore(tile.element, own?.element ?? this.#others);
@@ -263,7 +280,7 @@ export class Stage {
     for (const [id, place] of places) {
       const tile = this.#tiles.get(id);
       const mid = tile?.kind === "screen" ? tile.person.screen.peek() : tile?.person.camera.peek();
-      if (!tile || !mid || !views.has(mid)) continue;
+      if (!tile || !mid || !views.has(mid) || (tile.kind === "camera" && tile.person.hidden.value)) continue;
       const priority = id === focus || tile.kind === "screen" ? PRIORITY.focus : tile.person.speaking.value ? PRIORITY.speaker : PRIORITY.other;
       views.set(mid, { mid, width: pixels(place.width, ratio), height: pixels(place.height, ratio), priority });
     }
@@ -276,11 +293,6 @@ export class Stage {
     const speaking = [...store.persons.values()].find((one) => one.speaking.peek() && !this.#seen.includes(one.id));
     if (speaking?.id !== this.#candidate?.id) this.#candidate = speaking ? { id: speaking.id, at: performance.now() } : null;
     if (this.#candidate && performance.now() - this.#candidate.at >= OFF_STAGE_MS) this.#speakerOff.value = this.#candidate.id;
-  }
-
-  /** @param {string} id */
-  #pin(id) {
-    store.pinned.value = store.pinned.peek() === id ? null : id;
   }
 
   /** @param {Tile | undefined} tile */
@@ -296,7 +308,7 @@ export class Stage {
     if (!current) return;
     const steps = /** @type {Record<string, number>} */ ({ ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 });
     const step = steps[event.key];
-    if (event.key === "Enter") this.#pin(current.id);
+    if (event.key === "Enter") current.pin();
     else if (step === undefined) return;
     else {
       const next = tiles[(at + step + tiles.length) % tiles.length];

@@ -15,7 +15,7 @@ import { batch, computed, signal } from "../vendor/signals-core/signals-core.mod
 /**
  * One person: what the server says, who speaks, and which slots carry the pictures.
  * @typedef {{ id: string, about: Signal<Participant>, speaking: Signal<boolean>, camera: Signal<string | null>, screen: Signal<string | null>,
- *   lostAt: Signal<number | null>, spokeAt: number }} Person
+ *   lostAt: Signal<number | null>, hidden: Signal<boolean>, spokeAt: number }} Person `hidden`: the picture, by oneself
  */
 
 /** A ring that goes out sooner than this flickers between words. */
@@ -85,6 +85,7 @@ export function put(participant) {
       camera: signal(null),
       screen: signal(null),
       lostAt: signal(lostAt),
+      hidden: signal(false),
       spokeAt: -Infinity,
     });
   }

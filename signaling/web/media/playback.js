@@ -1,6 +1,6 @@
 /**
- * Plays tracks in elements that the page owns and hands over, one for each slot: on the chosen speaker, silent while
- * deafened, and tried again at the next press where the browser holds the sound back.
+ * Plays tracks in elements that the page owns and hands over, one for each slot: on the chosen speaker, as loud as the
+ * listener wants, silent while deafened, and tried again at the next press where the browser holds the sound back.
  */
 
 export class Playback {

@@ -71,7 +71,8 @@ export class AloneCard {
   }
 
   async #check() {
-    const connection = store.call.peek()?.connection;
+    // What was true before the way was lost says nothing.
+    const connection = store.media.peek() === "connected" ? store.call.peek()?.connection : null;
     const senders = connection?.getSenders() ?? [];
     const [voice, picture] = await Promise.all([0, 1].map((index) => senders[index]?.getStats().then((report) => [...report.values()]) ?? []));
     if (this.element.hidden) return;

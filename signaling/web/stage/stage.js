@@ -39,6 +39,7 @@ export class Stage {
   /** @type {ReturnType<typeof bestGrid> | null} */ #grid = null;
   #gridCount = 0;
   #moved = signal(0);
+  /** The size that tiles stand in; in another one they do not move there, they are there. */ #arranged = { width: 0, height: 0 };
   /** Where each tile stands, by id. */ #places = signal(/** @type {Map<string, Place>} */ (new Map()));
   /** @type {Call | null} */ #call = null;
   #ownVideo;
@@ -162,7 +163,8 @@ export class Stage {
     if (width === 0 || height === 0 || people.length === 0) return;
     const stage = { width, height, gap: width < PHONE ? 8 : 14 };
     const places = focus && this.#tiles.has(focus) ? this.#focusLayout(stage, wanted, focus) : this.#gridLayout(stage, wanted);
-    this.#putAll(places, focus);
+    this.#putAll(places, focus, this.#arranged === this.#size.value);
+    this.#arranged = this.#size.value;
     this.#places.value = places;
   }
 
@@ -255,14 +257,14 @@ export class Stage {
     return new Map(ids.map((id, index) => [id, /** @type {Place} */ (places[index])]));
   }
 
-  /** @param {Map<string, Place>} places @param {string | null} focus */
-  #putAll(places, focus) {
+  /** @param {Map<string, Place>} places @param {string | null} focus @param {boolean} moving whether tiles may be seen going there */
+  #putAll(places, focus, moving) {
     if (places.size > 0 && !places.has(focus ?? "")) this.#aspect.value = 16 / 9;
     for (const [id, tile] of this.#tiles) {
       const place = places.get(id);
       tile.element.hidden = !place;
       tile.element.classList.toggle("focus", id === focus);
-      if (place) tile.put(place, true);
+      if (place) tile.put(place, moving);
     }
   }
 

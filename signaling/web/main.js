@@ -80,13 +80,13 @@ setInterval(() => {
  * whatever asks for frames makes the browser draw the page sixty times a second. Not while the first pictures come in.
  */
 const METER_MS = 80;
-const METER_STEPS = 20;
+const METER_STEPS = { preview: 24, button: 8 };
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const bars = /** @type {HTMLCollectionOf<HTMLElement>} */ (document.getElementsByClassName("level-bar"));
 let shown = "";
 function meters() {
   if (document.hidden || store.microphone.peek() === null || (store.call.peek() && store.media.peek() !== "connected")) return;
-  const steps = reduced.matches ? 5 : METER_STEPS;
+  const steps = reduced.matches ? 5 : store.call.peek() ? METER_STEPS.button : METER_STEPS.preview;
   const level = own.microphone.muted ? 0 : (own.microphone.level() ?? 0);
   const scale = `scaleX(${Math.round(level * steps) / steps})`;
   if (scale === shown) return;

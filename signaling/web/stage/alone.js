@@ -13,8 +13,10 @@ import { t } from "../strings/en.js";
 const EVERY_MS = 2000;
 /** Loss is told over this long. */
 const SPAN_MS = 10_000;
-/** Beside each other from this width on. */
-const BESIDE = 700;
+/** Beside each other where there is this much width, and it is what there is more of. */
+const BESIDE = { width: 480, ratio: 1.1 };
+/** On a stage lower than this the card keeps to what matters. */
+const LOW = 460;
 /** The card takes no more of the height than this; the rest is the own picture's. */
 const MOST_BELOW = 0.62;
 
@@ -43,9 +45,9 @@ export class AloneCard {
   /** Stands at the right, or below; where the own tile then stands. @param {{ width: number, height: number, gap: number }} stage @returns {Place} */
   beside({ width, height, gap }) {
     const { style } = this.element;
-    const beside = width >= BESIDE;
+    const beside = width >= Math.max(BESIDE.width, height * BESIDE.ratio);
     const own = beside ? Math.floor((width - gap) / 2) : width;
-    this.element.classList.toggle("below", !beside);
+    this.element.classList.toggle("compact", !beside || height < LOW);
     Object.assign(style, beside ? { left: `${own + gap}px`, bottom: "0", width: `${width - own - gap}px`, height: `${height}px`, maxHeight: "" } : { left: "0", bottom: "0", width: `${width}px`, height: "auto" });
     if (beside) return { x: 0, y: 0, width: own, height };
     const below = Math.min(this.element.offsetHeight, Math.floor(height * MOST_BELOW));

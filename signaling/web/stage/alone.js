@@ -84,7 +84,7 @@ export class AloneCard {
   /** @param {any[]} stats @returns {Check} */
   #voice(stats) {
     if (!store.microphone.peek()) return { known: false, text: t.check.voiceNone };
-    if (store.muted.peek()) return { known: false, text: t.check.voiceOff };
+    if (store.silenced.peek()) return { known: false, text: t.check.voiceOff };
     const sent = stats.find((one) => one.type === "outbound-rtp");
     const heard = stats.find((one) => one.type === "remote-inbound-rtp");
     if (!sent?.packetsSent || !heard) return { known: false, text: t.check.voiceWait };

@@ -37,6 +37,10 @@ export const since = signal(0);
 
 export const muted = signal(false);
 export const deafened = signal(false);
+/** Heard although muted, while a key is held. */
+export const talking = signal(false);
+/** Nobody is to hear this person. */
+export const silenced = computed(() => (muted.value && !talking.value) || deafened.value);
 /** Own tracks, as far as they are open. */
 export const microphone = signal(/** @type {MediaStreamTrack | null} */ (null));
 export const camera = signal(/** @type {MediaStreamTrack | null} */ (null));

@@ -93,7 +93,7 @@ export const t = {
   seconds: (/** @type {number} */ seconds) => `${number.format(seconds)} s`,
   mute: "Mute", unmute: "Unmute", cameraOff: "Turn camera off", cameraOn: "Turn camera on",
   share: "Share screen", stopSharing: "Stop sharing screen", deafen: "Deafen", undeafen: "Undeafen", leave: "Leave", copyLink: "Copy link", more: "More", close: "Close",
-  word: { camera: "Camera", cameraOff: "Camera off", cameraOn: "Camera on", share: "Share", stop: "Stop" },
+  talking: "Talking: unmute for good", word: { talking: "Talking", camera: "Camera", cameraOff: "Camera off", cameraOn: "Camera on", share: "Share", stop: "Stop" },
   options: { microphone: "Microphone options", camera: "Camera options" },
   moreAbout: (/** @type {string} */ name) => `More about ${name}`, pin: "Pin", unpin: "Unpin", hidePicture: "Hide picture", showPicture: "Show picture",
   volume: "Volume for you", percent: (/** @type {number} */ value) => `${number.format(value)} %`, youHear: (/** @type {number} */ percent) => `you hear ${number.format(percent)} %`,
@@ -101,7 +101,7 @@ export const t = {
   fullScreen: "Full screen", leaveFullScreen: "Leave full screen", shortcuts: "Keyboard shortcuts", sounds: "Soft sounds", singleKeys: "Single keys",
   theme: "Theme", themes: { system: "Like the system", dark: "Dark", light: "Light" },
   turnOnSound: "Turn on sound", soundHeldBack: "The browser is holding back the sound",
-  keys: { m: "Mute or unmute", v: "Camera on or off", s: "Share screen or stop", d: "Deafen or undeafen", l: "Copy link", f: "Full screen", enter: "Pin the tile that has the focus", card: "Volume and more for that tile", arrows: "Move among tiles", help: "Keyboard shortcuts" },
+  keys: { m: "Mute or unmute", space: "Hold to talk while muted", v: "Camera on or off", s: "Share screen or stop", d: "Deafen or undeafen", l: "Copy link", f: "Full screen", enter: "Pin the tile that has the focus", card: "Volume and more for that tile", arrows: "Move among tiles", help: "Keyboard shortcuts" },
   singleKeysNote: "They act while no field has the focus.",
 
   // Alone

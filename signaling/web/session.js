@@ -5,10 +5,9 @@
 
 import { join } from "./confab.js";
 import * as own from "./own.js";
-import { alert, dismiss, moved, notify, say } from "./notices.js";
+import { alert, CROWD, dismiss, moved, notify, say } from "./notices.js";
 import { prefer, preferences } from "./state/preferences.js";
 import * as store from "./state/store.js";
-import { CROWD } from "./notices.js";
 import { batch } from "./vendor/signals-core/signals-core.module.js";
 import { CAMERA_SIZE } from "./media/devices.js";
 import { t } from "./strings/en.js";
@@ -20,10 +19,14 @@ import { t } from "./strings/en.js";
 
 /** Connection trouble shorter than this is not worth a word. */
 const PATIENCE_MS = 700;
+/** After the key that was held to talk is let go: the end of a word is still on its way through the microphone. */
+const TAIL_MS = 200;
 
 let mutedBefore = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let patience;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let tail;
 
 /** @param {string} channel */
 export const linkTo = (channel) => `${location.origin}/c/${encodeURIComponent(channel)}`;
@@ -65,7 +68,7 @@ export function comeIn(name, channel) {
 }
 
 /** Nothing of ours is heard: muted, or without a microphone. */
-const silent = () => store.muted.peek() || store.deafened.peek() || store.microphone.peek() === null;
+const silent = () => store.silenced.peek() || store.microphone.peek() === null;
 
 /** Own tracks changed: the call learns it. */
 export function tellTracks() {
@@ -135,6 +138,7 @@ function changed(participant) {
 /** @param {SocketState} state */
 function socketChanged(state) {
   store.socket.value = state;
+  if (state.state !== "open") holdToTalk(false);
   clearTimeout(patience);
   if (state.state === "open" && dismiss("socket") && store.welcomed.peek()) alert(t.back);
   if (state.state === "waiting" || (state.state === "connecting" && state.attempt > 0)) {
@@ -227,6 +231,19 @@ export function setMuted(muted) {
   say(muted ? t.youMuted : t.youUnmuted);
 }
 
+/** Heard while the key is held, if muted. @param {boolean} held */
+export function holdToTalk(held) {
+  clearTimeout(tail);
+  if (held && (!store.muted.peek() || store.deafened.peek() || !store.microphone.peek())) return;
+  const apply = () => {
+    if (store.talking.peek() === held) return;
+    store.talking.value = held;
+    applySound();
+  };
+  if (held) apply();
+  else tail = setTimeout(apply, TAIL_MS);
+}
+
 export function toggleDeafen() {
   const deafened = !store.deafened.peek();
   batch(() => {
@@ -240,7 +257,7 @@ export function toggleDeafen() {
 
 /** Silent here first, then told. */
 function applySound() {
-  own.microphone.setMuted(store.muted.peek() || store.deafened.peek());
+  own.microphone.setMuted(store.silenced.peek());
   own.playback.setDeafened(store.deafened.peek());
   const call = store.call.peek();
   if (!call) return;

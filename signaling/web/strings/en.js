@@ -86,20 +86,22 @@ export const t = {
   you: (/** @type {string} */ name) => `${name} (you)`,
   screenOf: (/** @type {string} */ name) => `${possessive(name)} screen`,
   others: (/** @type {number} */ count) => plural(count, "other", "others"),
-  tile: (/** @type {{ name: string, speaking: boolean, muted: boolean, camera: boolean, connected: boolean, pinned: boolean }} */ is) =>
-    [is.name, is.speaking && "speaking", is.muted && "muted", !is.camera && "camera off", !is.connected && "reconnecting", is.pinned && "pinned"].filter(Boolean).join(", "),
+  tile: (/** @type {{ name: string, speaking: boolean, muted: boolean, camera: boolean, hidden: boolean, stalled: boolean, connected: boolean, pinned: boolean }} */ is) =>
+    [is.name, is.speaking && "speaking", is.muted && "muted", !is.camera && "camera off", is.hidden && "picture hidden by you", is.stalled && "picture stands still", !is.connected && "reconnecting", is.pinned && "pinned"].filter(Boolean).join(", "),
   waitingFor: (/** @type {string} */ name) => `Waiting for ${possessive(name)} picture`,
   reconnecting: (/** @type {string} */ name) => `${name} is reconnecting`,
   seconds: (/** @type {number} */ seconds) => `${number.format(seconds)} s`,
   mute: "Mute", unmute: "Unmute", cameraOff: "Turn camera off", cameraOn: "Turn camera on",
   share: "Share screen", stopSharing: "Stop sharing screen", deafen: "Deafen", undeafen: "Undeafen", leave: "Leave", copyLink: "Copy link", more: "More", close: "Close",
-  word: { camera: "Camera", cameraOff: "Camera off", cameraOn: "Camera on", share: "Share", stop: "Stop" },
+  talking: "Talking: unmute for good", word: { talking: "Talking", camera: "Camera", cameraOff: "Camera off", cameraOn: "Camera on", share: "Share", stop: "Stop" },
   options: { microphone: "Microphone options", camera: "Camera options" },
-  pin: (/** @type {string} */ name) => `Pin ${name}`, unpin: (/** @type {string} */ name) => `Unpin ${name}`,
+  moreAbout: (/** @type {string} */ name) => `More about ${name}`, pin: "Pin", unpin: "Unpin", hidePicture: "Hide picture", showPicture: "Show picture",
+  volume: "Volume for you", percent: (/** @type {number} */ value) => `${number.format(value)} %`, youHear: (/** @type {number} */ percent) => `you hear ${number.format(percent)} %`,
+  hiddenByYou: "Hidden by you", stalled: (/** @type {string} */ name) => `${possessive(name)} picture stands still`,
   fullScreen: "Full screen", leaveFullScreen: "Leave full screen", shortcuts: "Keyboard shortcuts", sounds: "Soft sounds", singleKeys: "Single keys",
   theme: "Theme", themes: { system: "Like the system", dark: "Dark", light: "Light" },
   turnOnSound: "Turn on sound", soundHeldBack: "The browser is holding back the sound",
-  keys: { m: "Mute or unmute", v: "Camera on or off", s: "Share screen or stop", d: "Deafen or undeafen", l: "Copy link", f: "Full screen", enter: "Pin the tile that has the focus", arrows: "Move among tiles", help: "Keyboard shortcuts" },
+  keys: { m: "Mute or unmute", space: "Hold to talk while muted", v: "Camera on or off", s: "Share screen or stop", d: "Deafen or undeafen", l: "Copy link", f: "Full screen", enter: "Pin the tile that has the focus", card: "Volume and more for that tile", arrows: "Move among tiles", help: "Keyboard shortcuts" },
   singleKeysNote: "They act while no field has the focus.",
 
   // Alone
@@ -108,7 +110,7 @@ export const t = {
   check: {
     voice: (/** @type {number | null} */ lost) => (lost === null ? "Your voice reaches the server" : lost === 0 ? "Your voice reaches the server clearly (nothing lost in 10 s)" : `Your voice reaches the server (${number.format(lost)} packets lost in 10 s)`),
     voiceOff: "Your voice: nothing is sent while you are muted", voiceNone: "Your voice: no microphone yet", voiceWait: "Your voice: not known yet",
-    picture: (/** @type {number} */ sizes, /** @type {number} */ width, /** @type {number} */ height) => `Your picture reaches it in ${sizes === 1 ? "one size" : `${["", "one", "two", "three"][sizes] ?? sizes} sizes`}, up to ${width} × ${height}`,
+    picture: (/** @type {number} */ sizes, /** @type {number} */ width, /** @type {number} */ height) => `Your picture reaches it in ${sizes === 1 ? "one size" : `${["", "one", "two", "three"][sizes] ?? sizes} sizes`}, up to ${width}\u00a0×\u00a0${height}`,
     pictureOff: "Your picture: the camera is off", pictureWait: "Your picture: not known yet",
     path: (/** @type {string} */ protocol, /** @type {number} */ ms) => `The way there and back takes ${number.format(ms)} ms over ${protocol.toUpperCase()}`, pathWait: "The way to the server: not known yet",
   },

@@ -1,9 +1,9 @@
 //! AV1 as a depacketizer reads it (AV1 RTP payload format, section 4.4): every OBU of a temporal unit whole, a coded video
 //! sequence that begins with its header, and, by the dependency descriptor, every frame it needs forwarded before.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
-use super::decoder::{Whole, stamp_of};
+use super::decoder::{DECODED_MAX, Whole, stamp_of};
 use super::descriptor::{Descriptor, Structure};
 use crate::packet::Rtp;
 
@@ -31,8 +31,8 @@ pub struct Reader {
     descriptor_id: u8,
     /// Of the coded video sequence, where descriptors come beside it: then beside each packet.
     structure: Option<Structure>,
-    /// Frame numbers since the last keyframe.
-    forwarded: BTreeSet<u16>,
+    /// The last few frame numbers since the last keyframe.
+    forwarded: VecDeque<u16>,
     last: Option<u16>,
 }
 
@@ -40,7 +40,7 @@ impl Reader {
     /// A reader of descriptors that come under this extension id.
     #[must_use]
     pub const fn new(descriptor_id: u8) -> Self {
-        Self { descriptor_id, structure: None, forwarded: BTreeSet::new(), last: None }
+        Self { descriptor_id, structure: None, forwarded: VecDeque::new(), last: None }
     }
 
     /// Puts a temporal unit together from its packets, the last of which has the marker.
@@ -122,7 +122,10 @@ impl Reader {
                 return Err(format!("frame {number} needs {needed}, which never came"));
             }
         }
-        self.forwarded.insert(number);
+        self.forwarded.push_back(number);
+        if self.forwarded.len() > DECODED_MAX {
+            self.forwarded.pop_front();
+        }
         self.last = Some(number);
         Ok(())
     }

@@ -32,7 +32,7 @@ enum State {
 }
 
 /// What a codec's packets say of the pictures before; begins anew with another codec, as a decoder does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Reader {
     Vp8(vp8::Reader),
     /// Has no numbers.
@@ -51,7 +51,7 @@ pub struct Whole {
 }
 
 /// How far back a picture may reach.
-const DECODED_MAX: usize = 8;
+pub(super) const DECODED_MAX: usize = 8;
 
 impl Decoder {
     /// A decoder that has seen nothing.
@@ -99,16 +99,15 @@ impl Decoder {
             self.state = State::Unfinished(first.sequence);
             return Ok(None);
         }
-        if self.reader.as_ref().is_none_or(|reader| reader.codec() != codec) {
-            self.reader = Some(Reader::new(codec, self.descriptor_id));
-        }
-        let whole = self.reader.as_mut().map(|reader| reader.read(packets));
-        let whole = whole.expect("just made").map_err(|what| {
+        let same = self.reader.clone().filter(|reader| reader.codec() == codec);
+        let mut reader = same.unwrap_or_else(|| Reader::new(codec, self.descriptor_id));
+        let whole = reader.read(packets).map_err(|what| {
             format!("{codec:?} at {} ({} packets): {what}", first.sequence, packets.len())
         })?;
         self.check_references(&whole)?;
         self.check_time(first.timestamp)?;
         self.take(&whole);
+        self.reader = Some(reader);
         self.last_timestamp = Some(first.timestamp);
         Ok(whole.stamps.last().copied())
     }

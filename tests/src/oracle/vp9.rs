@@ -1,9 +1,9 @@
 //! VP9 as a depacketizer reads it (RFC 9628, section 4.2): every layer frame of a picture whole, and every picture it
 //! needs forwarded before, by its own references in flexible mode, else by the picture group of the last structure.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
-use super::decoder::{Whole, stamp_of};
+use super::decoder::{DECODED_MAX, Whole, stamp_of};
 use crate::packet::Rtp;
 
 /// A payload descriptor.
@@ -125,8 +125,8 @@ fn structure(rest: &mut impl Iterator<Item = u8>) -> Option<Vec<GroupPicture>> {
 pub struct Reader {
     /// Picture id and TL0PICIDX of the last picture.
     last: Option<(u16, Option<u8>)>,
-    /// Since the last keyframe.
-    forwarded: BTreeSet<u16>,
+    /// The last few since the last keyframe.
+    forwarded: VecDeque<u16>,
     /// The group of the last structure, and the picture that carried it.
     group: Vec<GroupPicture>,
     group_start: u16,
@@ -170,7 +170,10 @@ impl Reader {
         if is_key {
             self.forwarded.clear();
         }
-        self.forwarded.insert(first.picture_id);
+        self.forwarded.push_back(first.picture_id);
+        if self.forwarded.len() > DECODED_MAX {
+            self.forwarded.pop_front();
+        }
         self.last = Some((first.picture_id, first.tl0_picture));
         Ok(Whole { is_key, stamps })
     }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::layer::LayerId;
+use crate::units::Bitrate;
 
 /// Any moment: only distances count.
 #[expect(

@@ -166,15 +166,12 @@ fn one_encoding_is_paused_for_want_of_budget_and_comes_back() {
     }
 }
 
-/// People with other cameras come and go in one slot, whose numbers go on; so does its receiver's codec.
-#[test]
-fn a_slot_changes_its_codec_with_who_is_in_it() {
+/// People come and go in Alice's only slot, whose numbers go on from one to the next.
+fn in_one_slot(cameras: &[Codec]) {
     let one = |codec| Devices::sending(codec).with_video_slots(1);
     for seed in SEEDS {
         let mut plan = vec![Step::Joins { who: ALICE, with: one(Codec::Vp8) }];
-        for (number, codec) in
-            (10..).zip([Codec::Av1, Codec::H264, Codec::Vp9, Codec::Vp8, Codec::Av1, Codec::Vp9])
-        {
+        for (number, codec) in (11..).zip(cameras.iter().copied()) {
             let who = Person(number);
             plan.push(Step::Joins { who, with: one(codec) });
             plan.push(Step::Run(secs(1)));
@@ -183,4 +180,25 @@ fn a_slot_changes_its_codec_with_who_is_in_it() {
         }
         run(seed, &plan);
     }
+}
+
+#[test]
+fn a_slot_goes_on_from_one_h264_camera_to_the_next() {
+    in_one_slot(&[Codec::H264; 4]);
+}
+
+#[test]
+fn a_slot_goes_on_from_one_vp9_camera_to_the_next() {
+    in_one_slot(&[Codec::Vp9; 5]);
+}
+
+#[test]
+fn a_slot_goes_on_from_one_av1_camera_to_the_next() {
+    in_one_slot(&[Codec::Av1; 5]);
+}
+
+#[test]
+fn a_slot_changes_its_codec_with_who_is_in_it() {
+    use Codec::{Av1, H264, Vp8, Vp9};
+    in_one_slot(&[Av1, H264, Vp9, Vp8, Av1, Vp9]);
 }

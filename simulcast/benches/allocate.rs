@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use simulcast::allocator::{Choice, Class, Kind, Targets, Want, WantId, allocate};
+use simulcast::allocator::{Budget, Choice, Class, Kind, Targets, Want, WantId, allocate};
 use simulcast::{Bitrate, Layer, LayerId};
 
 const WANTS: u32 = 1_000;
@@ -51,7 +51,13 @@ fn main() {
         // The fastest round: the others share the machine.
         let rounds = (0..ROUNDS).map(|_| {
             let start = now();
-            drop(black_box(allocate(at, budget, &wants, &ladders, black_box(previous))));
+            drop(black_box(allocate(
+                at,
+                Budget::estimated(budget),
+                &wants,
+                &ladders,
+                black_box(previous),
+            )));
             now().duration_since(start)
         });
         let each = rounds.min().unwrap_or_default();

@@ -14,7 +14,7 @@ import { t } from "./strings/en.js";
 
 /** @import { Call } from "./confab.js" */
 /** @import { Codec } from "./net/codecs.js" */
-/** @import { Bye, Participant, ServerError, SocketState, Welcome } from "./net/socket.js" */
+/** @import { Bye, Participant, ServerError, SocketState } from "./net/socket.js" */
 /** @import { MediaState } from "./net/peer.js" */
 
 /** Connection trouble shorter than this is not worth a word. */
@@ -81,7 +81,8 @@ export function tellTracks() {
 
 /** @param {Call} call */
 function listen(call) {
-  call.on("welcome", (welcome) => welcomed(welcome));
+  // The call negotiates first, the page draws after.
+  call.on("welcome", ({ channel }) => setTimeout(() => store.call.peek() === call && welcomed(call, channel)));
   call.on("joined", (one) => arrived(one));
   call.on("changed", (one) => changed(one));
   call.on("left", ({ participant }) => departed(participant));
@@ -94,20 +95,21 @@ function listen(call) {
   call.on("bye", (bye) => dismissed(bye));
 }
 
-/** @param {Welcome} welcome */
-function welcomed(welcome) {
+/** @param {Call} call @param {string} channel as the server spells it */
+function welcomed(call, channel) {
   const first = !store.welcomed.peek();
-  const here = store.self.peek() === welcome.participant;
+  const here = store.self.peek() === call.participant;
   dismiss("full");
   batch(() => {
-    store.replaceAll(welcome.participants, welcome.participant);
-    store.channel.value = welcome.channel;
+    store.replaceAll(call.participants, call.participant);
+    store.assign(call.slots);
+    store.channel.value = channel;
     store.welcomed.value = true;
     store.joining.value = false;
     store.view.value = "channel";
     if (first) store.since.value = Date.now();
   });
-  if (first) history.replaceState(null, "", `/c/${encodeURIComponent(welcome.channel)}${location.search}`);
+  if (first) history.replaceState(null, "", `/c/${encodeURIComponent(channel)}${location.search}`);
   else if (!here) say(t.back);
 }
 

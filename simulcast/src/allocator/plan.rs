@@ -131,15 +131,21 @@ impl Plan {
             }
         }
         for (climber, level) in self.climbers.iter_mut().zip(taken) {
-            if level < climber.level && cause == Cause::Network {
-                climber.memory.reduce(self.now, level == 0);
-                for undone in level + 1..=climber.level {
-                    if let Some(layer) = climber.ladder.layer(undone) {
-                        climber.memory.undo(self.now, layer);
+            if level >= climber.level {
+                continue;
+            }
+            match cause {
+                Cause::Network => {
+                    climber.memory.reduce(self.now, level == 0);
+                    for undone in level + 1..=climber.level {
+                        if let Some(layer) = climber.ladder.layer(undone) {
+                            climber.memory.undo(self.now, layer);
+                        }
                     }
                 }
+                Cause::Person => climber.memory.limit(self.now, level == 0),
             }
-            climber.level = climber.level.min(level);
+            climber.level = level;
         }
         true
     }

@@ -167,6 +167,11 @@ impl Memory {
     /// The want gives way; `starved` tells that nothing is left to it.
     pub(super) fn reduce(&mut self, now: Instant, starved: bool) {
         self.reduced = Some(now);
+        self.limit(now, starved);
+    }
+
+    /// The person wants less; `starved` tells that nothing is left to the want.
+    pub(super) fn limit(&mut self, now: Instant, starved: bool) {
         self.starved = starved.then_some(now);
     }
 

@@ -171,8 +171,7 @@ impl Encoder {
         let count = payloads.len();
         for (place, payload) in payloads.into_iter().enumerate() {
             let more = payload.descriptor.map(|descriptor| (self.descriptor_id, descriptor));
-            let more = more.as_ref().map_or(&[][..], std::slice::from_ref);
-            send(self.stream.packet(ticks, place + 1 == count, more, payload.bytes));
+            send(self.stream.packet(ticks, place + 1 == count, more.as_slice(), payload.bytes));
         }
         if !is_odd {
             self.last_even = self.number;

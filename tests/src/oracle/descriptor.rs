@@ -151,7 +151,7 @@ mod tests {
         let mut out = BitWriter::default();
         out.bits(2, 0b10).bits(6, 62).bits(16, 500).bits(5, 0b10000);
         out.bits(6, 62).bits(5, 1).bits(2, 0).bits(2, 1).bits(2, 3).bits(12, 0xaa1);
-        out.bits(1, 0).bits(6, 0b1_0001_0).bits(6, 0b1_0000_0);
+        out.bits(1, 0).bits(1, 1).bits(4, 1).bits(1, 0).bits(1, 1).bits(4, 0).bits(1, 0);
         out.bits(2, 0b10).bits(12, 0x021).bits(1, 1).bits(32, 0x027f_0167);
         out.bytes()
     }

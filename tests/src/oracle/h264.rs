@@ -193,7 +193,7 @@ mod tests {
         let (one, two) = (slice(0x61, 0x9a, &body[..30]), slice(0x61, 0x4d, &body[30..]));
         let whole = read(&[one.clone(), two.clone()]).expect("whole");
         assert!(!whole.is_key && !starts_keyframe(&one.payload));
-        assert!(read(&[two.clone()]).is_err(), "the first slice is missing");
+        assert!(read(std::slice::from_ref(&two)).is_err(), "the first slice is missing");
         assert!(read(&[one.clone(), one.clone()]).is_err(), "two pictures");
         assert!(read(&[one.clone(), slice(0x65, 0x4d, &body[30..])]).is_err(), "half an IDR");
         assert!(read(&[one, rtp(vec![0x1d, 0x80])]).is_err(), "FU-B is of mode 2");

@@ -2,7 +2,7 @@
 //!
 //! All codecs have two temporal layers: an even picture, counted from the last keyframe, needs the even one before it,
 //! an odd one too, and nothing needs an odd one. Behind the headers that a server or a depacketizer reads there is a
-//! [`Stamp`](super::stamp::Stamp) instead of a picture.
+//! [`Stamp`] instead of a picture.
 
 mod av1;
 mod h264;

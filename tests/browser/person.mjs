@@ -133,17 +133,16 @@ export class Person {
     });
   }
 
-  /** How long after pressing Join the first sound and the first picture came, in ms. @param {number} deadlineMs */
+  /**
+   * How long after pressing Join the first sound and the first picture came, in ms. The page itself looks, ten times a second:
+   * asking it from outside would take from it what it is measured by.
+   *
+   * @param {number} deadlineMs
+   */
   async firsts(deadlineMs) {
-    let [sound, picture] = [0, 0];
-    await until(`${this.name}'s first sound and picture`, deadlineMs, async () => {
-      const received = await this.received();
-      const passed = Date.now() - this.pressedAt;
-      if (!sound && received.some((one) => one.energy > 0)) sound = passed;
-      if (!picture && received.some((one) => one.frames > 0)) picture = passed;
-      return sound && picture;
-    });
-    return { sound, picture };
+    const firsts = await this.#page.evaluate(waitForFirsts, { pressedAt: this.pressedAt, deadlineMs });
+    assert.ok(firsts, `${this.name}'s first sound and picture came within ${deadlineMs} ms`);
+    return firsts;
   }
 }
 
@@ -199,6 +198,26 @@ async function readReceived() {
     });
   }
   return received;
+}
+
+/**
+ * @param {{ pressedAt: number, deadlineMs: number }} argument
+ * @returns {Promise<{ sound: number, picture: number } | null>}
+ */
+async function waitForFirsts({ pressedAt, deadlineMs }) {
+  let [sound, picture] = [0, 0];
+  for (;;) {
+    const report = await /** @type {any} */ (window).confab.call?.connection?.getStats();
+    const passed = Date.now() - pressedAt;
+    for (const stats of report?.values() ?? []) {
+      if (stats.type !== "inbound-rtp") continue;
+      if (stats.totalAudioEnergy > 0) sound ||= passed;
+      if (stats.framesDecoded > 0) picture ||= passed;
+    }
+    if (sound && picture) return { sound, picture };
+    if (passed > deadlineMs) return null;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 async function readSent() {

@@ -29,12 +29,22 @@ export function codecOrder(codecs, first) {
   return [...chosen, ...offered.filter((codec) => !chosen.includes(codec))];
 }
 
+/** What this browser knows, asked once: it takes milliseconds each time. @type {Map<typeof RTCRtpSender | typeof RTCRtpReceiver, RTCRtpCodec[]>} */
+const known = new Map();
+
+/** @param {typeof RTCRtpSender | typeof RTCRtpReceiver} side */
+function codecsOf(side) {
+  const codecs = known.get(side) ?? side.getCapabilities("video")?.codecs ?? [];
+  known.set(side, codecs);
+  return codecs;
+}
+
 /** @param {RTCRtpTransceiver} transceiver of a picture @param {Codec} first */
 export function preferCodecs(transceiver, first) {
   const sides = transceiver.direction === "recvonly" ? [RTCRtpReceiver] : [RTCRtpSender, RTCRtpReceiver];
   for (const side of sides) {
     try {
-      return transceiver.setCodecPreferences?.(codecOrder(side.getCapabilities("video")?.codecs ?? [], first));
+      return transceiver.setCodecPreferences?.(codecOrder(codecsOf(side), first));
     } catch {
       // Browsers differ in whether the sender's or the receiver's list counts for an m-line that only sends.
     }

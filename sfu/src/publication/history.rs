@@ -259,7 +259,7 @@ mod tests {
         (0..253).for_each(|sequence| {
             push(0, sequence);
         });
-        let (later, sooner, own) = (push(1, 12), push(1, 11), push(1, 10));
+        let (later, own, sooner) = (push(1, 12), push(1, 10), push(1, 11));
         assert_eq!(history.following(1, 10).as_slice(), [sooner, later]);
         assert_eq!(history.following(1, 9).as_slice(), [own, sooner, later]);
         assert_eq!(history.following(2, 0).as_slice(), []);

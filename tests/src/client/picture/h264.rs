@@ -75,7 +75,8 @@ fn packets(units: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         if held + unit.len() + 2 > PAYLOAD_MAX {
             packets.extend(aggregated(std::mem::take(&mut together)));
         }
-        if unit.len() > PAYLOAD_MAX {
+        // Without its header, which fragments do not repeat: one alone must not be the whole unit (section 5.8).
+        if unit.len() - 1 > PAYLOAD_MAX {
             packets.extend(fragments(&unit));
         } else {
             together.push(unit);
@@ -142,5 +143,12 @@ mod tests {
         assert_eq!(packets[1][..2], [0x7c, 0x85]);
         assert_eq!(packets[2][..2], [0x7c, 0x45]);
         assert_eq!(packets.len(), 3);
+    }
+
+    #[test]
+    fn a_unit_that_would_be_one_fragment_is_none() {
+        let just = packets(vec![vec![0x67, 1], vec![0x61; PAYLOAD_MAX + 1]]);
+        assert_eq!(just.iter().map(|packet| packet[0]).collect::<Vec<_>>(), [0x67, 0x61]);
+        assert_eq!(packets(vec![vec![0x61; PAYLOAD_MAX + 2]]).len(), 2);
     }
 }

@@ -134,17 +134,26 @@ export class Person {
   }
 
   /**
-   * How long after pressing Join the first sound and the first picture came, in ms. The page itself looks, ten times a second:
-   * asking it from outside would take from it what it is measured by.
+   * How long after pressing Join the first sound and the first picture came, in ms. Looks seldom: asking takes from the page
+   * what it is measured by.
    *
    * @param {number} deadlineMs
    */
   async firsts(deadlineMs) {
-    const firsts = await this.#page.evaluate(waitForFirsts, { pressedAt: this.pressedAt, deadlineMs });
-    assert.ok(firsts, `${this.name}'s first sound and picture came within ${deadlineMs} ms`);
-    return firsts;
+    let [sound, picture] = [0, 0];
+    const look = async () => {
+      const first = await this.#page.evaluate(readFirsts);
+      if (first.sound) sound ||= first.at - this.pressedAt;
+      if (first.picture) picture ||= first.at - this.pressedAt;
+      return sound && picture;
+    };
+    await until(`${this.name}'s first sound and picture`, deadlineMs, look, FIRSTS_LOOK_MS);
+    return { sound, picture };
   }
 }
+
+/** A fifth of the least that anybody notices in waiting. */
+const FIRSTS_LOOK_MS = 100;
 
 // What follows runs inside the page: each function stands alone.
 
@@ -200,24 +209,14 @@ async function readReceived() {
   return received;
 }
 
-/**
- * @param {{ pressedAt: number, deadlineMs: number }} argument
- * @returns {Promise<{ sound: number, picture: number } | null>}
- */
-async function waitForFirsts({ pressedAt, deadlineMs }) {
-  let [sound, picture] = [0, 0];
-  for (;;) {
-    const report = await /** @type {any} */ (window).confab.call?.connection?.getStats();
-    const passed = Date.now() - pressedAt;
-    for (const stats of report?.values() ?? []) {
-      if (stats.type !== "inbound-rtp") continue;
-      if (stats.totalAudioEnergy > 0) sound ||= passed;
-      if (stats.framesDecoded > 0) picture ||= passed;
-    }
-    if (sound && picture) return { sound, picture };
-    if (passed > deadlineMs) return null;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+async function readFirsts() {
+  const report = await /** @type {any} */ (window).confab.call?.connection?.getStats();
+  const incoming = [...(report?.values() ?? [])].filter((stats) => stats.type === "inbound-rtp");
+  return {
+    at: Date.now(),
+    sound: incoming.some((stats) => stats.totalAudioEnergy > 0),
+    picture: incoming.some((stats) => stats.framesDecoded > 0),
+  };
 }
 
 async function readSent() {

@@ -6,6 +6,7 @@
 //!                                └─ oracle: what was sent has no gap of ours; what came can be decoded
 //! ```
 
+pub mod check;
 pub mod client;
 pub mod clock;
 pub mod deadline;

@@ -52,8 +52,8 @@ pub fn check_vp9(data: &[u8]) {
     let FrameNumbers::Vp9 { picture_id, tl0 } = ours.numbers else { panic!("of another codec") };
     assert_eq!(picture_id.map(value), theirs.i.then_some(theirs.picture_id));
     assert_eq!(tl0, (theirs.l && !theirs.f).then_some(theirs.tl0picidx));
-    let sizes = theirs.width.iter().copied().zip(theirs.height.iter().copied());
-    assert_eq!(ours.height, sizes.last());
+    let mut sizes = theirs.width.iter().copied().zip(theirs.height.iter().copied());
+    assert_eq!(ours.height, sizes.next_back());
 }
 
 /// H264: units as the `rtp` crate cuts them, and what each starts.

@@ -71,7 +71,10 @@ impl Line {
             0 | 1 => self.switch(supply),
             2 => {
                 self.index += 1 + u64::from(step);
-                self.skipped.push((self.run, self.index));
+                // Before the first packet there is nothing to leave out of.
+                if self.latest.is_some() {
+                    self.skipped.push((self.run, self.index));
+                }
                 let hole = self.rewriter.skip(self.index);
                 assert!(hole.is_none(), "nothing later has a number");
                 // What the network lost in front of it keeps its numbers.

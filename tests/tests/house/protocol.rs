@@ -151,10 +151,10 @@ struct Outcome {
 impl Visit<'_> for Outcome {
     fn visit_expr(&mut self, expression: &Expr) {
         if let Expr::Lit(literal) = expression {
-            match &literal.lit {
-                Lit::Str(text) => self.texts.push(text.value()),
-                Lit::Int(number) => self.numbers.push(number.base10_digits().to_owned()),
-                _ => {}
+            if let Lit::Str(text) = &literal.lit {
+                self.texts.push(text.value());
+            } else if let Lit::Int(number) = &literal.lit {
+                self.numbers.push(number.base10_digits().to_owned());
             }
         }
         visit::visit_expr(self, expression);

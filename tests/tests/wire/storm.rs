@@ -16,11 +16,12 @@ use super::capture;
 use super::server::Server;
 
 /// Reasons under which the server must have counted some of it.
-pub(crate) const REASONS: [&str; 7] = [
+pub(crate) const REASONS: [&str; 8] = [
     "datagram_unknown",
     "dtls_unknown_path",
     "rtcp_unknown_path",
     "rtp_unknown_path",
+    "stun_integrity",
     "stun_malformed",
     "stun_not_a_request",
     "stun_unknown_ufrag",

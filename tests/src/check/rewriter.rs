@@ -12,7 +12,7 @@ use super::supply::Supply;
 /// More packets tell nothing new.
 const PACKETS_MAX: u32 = 512;
 
-/// How far back numbers are compared: 31 holes of at most 2,048 do not come around.
+/// How many steps back numbers are compared: 31 holes of at most 2,048 do not come around.
 const COMPARED: usize = 31;
 
 /// Sends a stream through a rewriter. No number is given to two packets, a switch goes on with the very next number and never
@@ -39,8 +39,8 @@ struct Line {
     run: u32,
     timestamp: u32,
     arrival: Duration,
-    /// Each packet by run and index, with its number; the newest last.
-    sent: VecDeque<(u32, u64, SequenceNumber)>,
+    /// What each step sent, by run and index, with its number; the newest last.
+    sent: VecDeque<Option<(u32, u64, SequenceNumber)>>,
     skipped: Vec<(u32, u64)>,
     /// What the packet behind all others gets, and the latest timestamp.
     next: Option<SequenceNumber>,
@@ -64,6 +64,10 @@ impl Line {
     }
 
     fn step(&mut self, supply: &mut Supply<'_>) {
+        self.sent.push_back(None);
+        if self.sent.len() > COMPARED {
+            self.sent.pop_front();
+        }
         let flags = supply.byte();
         let step = supply.byte();
         self.arrival += Duration::from_millis(u64::from(flags >> 4));
@@ -149,13 +153,12 @@ impl Line {
             self.next = Some(sequence.next());
         }
         self.latest = Some(self.latest.map_or(timestamp, |latest| later(timestamp, latest)));
-        for (run, other, number) in &self.sent {
+        for (run, other, number) in self.sent.iter().flatten() {
             let same = (*run, *other) == (self.run, index);
             assert_eq!(same, *number == sequence, "{run} {other} against {} {index}", self.run);
         }
-        self.sent.push_back((self.run, index, sequence));
-        if self.sent.len() > COMPARED {
-            self.sent.pop_front();
+        if let Some(place) = self.sent.back_mut() {
+            *place = Some((self.run, index, sequence));
         }
     }
 }

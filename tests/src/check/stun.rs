@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use rtc_stun::attributes::{
     ATTR_FINGERPRINT, ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_MESSAGE_INTEGRITY,
-    ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType,
+    ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType, RawAttribute,
 };
 use rtc_stun::crypto::default_provider;
 use rtc_stun::error_code::ErrorCodeAttribute;
@@ -43,8 +43,11 @@ fn check_request(message: &[u8], is_signed_last: bool) {
     }
     assert_eq!(theirs.typ, BINDING_REQUEST);
     assert_eq!(theirs.transaction_id.0, request.transaction.0);
-    // The library takes the first one for it, and the standard the last.
-    if theirs.attributes.0.iter().filter(|found| found.typ == ATTR_FINGERPRINT).count() == 1 {
+    // The library takes the first attribute of that type for it, and we the last eight bytes, whatever they belong to.
+    let mut others = theirs.attributes.0.iter();
+    let is_print = |found: &RawAttribute| found.typ == ATTR_FINGERPRINT;
+    let last = others.next_back();
+    if last.is_some_and(|last| is_print(last) && last.value.len() == 4) && !others.any(is_print) {
         FINGERPRINT.check(&theirs).expect("a right fingerprint");
     }
     // Behind the signature nothing counts.

@@ -34,11 +34,13 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let (socket, _) =
-            tokio_tungstenite::client_async(format!("ws://{address}/v1/socket"), stream)
-                .await
-                .unwrap();
+        Self::on(TcpStream::connect(address).await.unwrap()).await
+    }
+
+    /// A client on a connection that is there already.
+    pub(crate) async fn on(stream: TcpStream) -> Self {
+        let url = format!("ws://{}/v1/socket", stream.peer_addr().unwrap());
+        let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
         Self { socket }
     }
 

@@ -27,13 +27,16 @@ pub struct Limits {
     pub channel: usize,
     /// WebSockets, joined or not.
     pub sockets: usize,
+    /// HTTP connections that are no WebSockets.
+    pub connections: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // A shard holds 10,000. Everybody in a channel is told of everybody: a thousand people make a million notices when they all
-        // come in. Sockets: all participants, and one in five resuming or about to join.
-        Self { participants: 10_000, channel: 1_000, sockets: 12_000 }
+        // come in. Sockets: all participants, and one in five resuming or about to join. A browser keeps up to six connections for
+        // ten seconds after it has loaded the page: 1,000 people in ten seconds have room.
+        Self { participants: 10_000, channel: 1_000, sockets: 12_000, connections: 6_000 }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod channel;
 #[cfg(test)]
 mod client;
 pub mod config;
+mod connection;
 pub mod dialect;
 pub mod draw;
 pub mod fault;

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::fault::Error;
 
-/// A channel's name: 1 to 64 letters, digits, `-`, `_` and `.`, in any script, in lower case.
+/// A channel's name: 1 to 64 letters, digits, `-`, `_` and `.`, in any script, in lower case. Typed as it is shown it is the same
+/// channel.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ChannelName(String);
 
@@ -17,7 +18,8 @@ impl ChannelName {
         let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
         let length = text.chars().count();
         if (1..=CHANNEL_CHARACTERS_MAX).contains(&length) && text.chars().all(allowed) {
-            Ok(Self(text.to_lowercase()))
+            // 'İ' is the one letter that becomes two characters: an 'i', and a dot above it that no name may have.
+            Ok(Self(text.to_lowercase().chars().filter(|c| allowed(*c)).collect()))
         } else {
             Err(Error::BadChannel)
         }
@@ -78,6 +80,7 @@ mod tests {
         assert_eq!(name("Kitchen-Table"), name("kitchen-table"));
         assert_eq!(name("ÄPFEL.1_a"), name("äpfel.1_a"));
         assert_eq!(name("会議室").as_str(), "会議室");
+        assert_eq!(name("İSTANBUL"), name(name("İSTANBUL").as_str()));
     }
 
     #[test]

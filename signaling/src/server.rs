@@ -23,6 +23,7 @@ use tokio::time::timeout;
 
 use crate::api::{channels, health, metrics};
 use crate::config::{Config, ConfigError};
+use crate::connection;
 use crate::dialect::socket;
 use crate::draw::Draw;
 use crate::fault;
@@ -41,7 +42,7 @@ pub struct Server {
     app: App,
     media: Media,
     stopping: watch::Sender<bool>,
-    http: JoinHandle<io::Result<()>>,
+    http: JoinHandle<()>,
 }
 
 /// What requests need.
@@ -130,11 +131,8 @@ impl Server {
             stopping: stops.clone(),
         };
         let routes = routes(app.clone(), Hosts::new(address, &config.hosts));
-        let http = tokio::spawn(async move {
-            let mut stops = stops;
-            let stopped = async move { drop(stops.wait_for(|stopping| *stopping).await) };
-            axum::serve(listener, routes).with_graceful_shutdown(stopped).await
-        });
+        let http =
+            tokio::spawn(connection::serve(listener, routes, config.limits.connections, stops));
         Ok(Self { address, media_addresses, app, media, stopping, http })
     }
 

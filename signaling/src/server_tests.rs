@@ -244,7 +244,8 @@ async fn more_messages_than_a_client_needs_close_the_socket() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_channel_and_a_full_server_say_so() {
-    let (server, _thread) = start_with(Limits { participants: 2, channel: 1, sockets: 3 }).await;
+    let (server, _thread) =
+        start_with(Limits { participants: 2, channel: 1, sockets: 3, ..Limits::default() }).await;
     let (_sam, _) = Client::join(server.address(), "c", "Sam").await;
     let mut mira = Client::open(server.address()).await;
     let join = |channel: &str| json!({ "op": "join", "channel": channel, "name": "Mira" });
@@ -500,3 +501,6 @@ async fn an_empty_channel_ends_and_its_name_begins_anew() {
 
 #[path = "server_http_tests.rs"]
 mod http;
+
+#[path = "server_patience_tests.rs"]
+mod patience;

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod bits;
+pub mod check;
 pub mod client;
 pub mod clock;
 pub mod codec;

@@ -57,9 +57,10 @@ impl Arrivals {
     /// taken for a new numbering: what was not told is forgotten.
     pub fn record(&mut self, sequence: SequenceNumber, arrival: Instant) {
         let index = self.unwrapper.peek(sequence);
-        let highest = self.unwrapper.highest();
+        let mut highest = self.unwrapper.highest();
         if highest.is_none_or(|highest| index.abs_diff(highest) >= ARRIVALS_MAX as u64) {
             self.restart(sequence);
+            highest = None;
         }
         let index = self.unwrapper.unwrap(sequence);
         let highest = highest.unwrap_or(index);
@@ -272,11 +273,12 @@ mod tests {
 
     #[test]
     fn a_huge_jump_either_way_begins_anew() {
-        for jump in [20_000, 50_000] {
+        for (before, after) in [(0, 20_000), (0, 50_000), (50_000, 0), (56_972, 1)] {
             let (mut arrivals, now) = arrivals();
-            arrivals.record(SequenceNumber(0), now);
-            arrivals.record(SequenceNumber(jump), now + ms(1));
-            assert_eq!(told(&mut arrivals, now + ms(51)), [(jump, Some(ms(1)))]);
+            arrivals.record(SequenceNumber(before), now);
+            arrivals.record(SequenceNumber(after), now + ms(1));
+            assert_eq!(told(&mut arrivals, now + ms(51)), [(after, Some(ms(1)))]);
+            assert_eq!(arrivals.deadline(), None, "{before} {after}");
         }
     }
 

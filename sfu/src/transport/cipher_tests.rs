@@ -23,6 +23,9 @@ const RTCP: &str =
 const RTCP_128: &str =
     "81c8000d 4d617273 63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1
     730d6fda 4ce09b46 86303ded 0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade 800005d4";
+const RTCP_256: &str =
+    "81c8000d 4d617273 d50ae4d1 f5ce5d30 4ba297e4 7d470c28 2c3ece5d bffe0a50 a2eaa5c1
+    110555be 8415f658 c61de047 6f1b6fad 1d1eb30c 4446839f 57ff6f6c b26ac3be 800005d4";
 
 fn gcm(profile: Profile) -> Cipher {
     let key = bytes(KEY);
@@ -50,17 +53,19 @@ fn rtp_is_sealed_as_in_rfc_7714_sections_16_1_and_16_2() {
 }
 
 #[test]
-fn rtcp_is_sealed_as_in_rfc_7714_section_17_1() {
+fn rtcp_is_sealed_as_in_rfc_7714_sections_17_1_and_17_2() {
     let id = PacketId { ssrc: 0x4d61_7273, index: 0x5d4 };
-    let cipher = gcm(Profile::Aes128Gcm);
     let plain = bytes(RTCP);
-    let mut packet = plain.clone();
-    packet.resize(100, 0);
-    assert_eq!(cipher.seal_rtcp(id, &mut packet, plain.len()), Some(72));
-    assert_eq!(packet[..72], bytes(RTCP_128));
-    assert_eq!(cipher.rtcp_word(&packet[..72]), Some(0x8000_05d4));
-    assert_eq!(cipher.open_rtcp(id, &mut packet[..72]), Ok(52));
-    assert_eq!(packet[..52], plain);
+    for (profile, expected) in [(Profile::Aes128Gcm, RTCP_128), (Profile::Aes256Gcm, RTCP_256)] {
+        let cipher = gcm(profile);
+        let mut packet = plain.clone();
+        packet.resize(100, 0);
+        assert_eq!(cipher.seal_rtcp(id, &mut packet, plain.len()), Some(72));
+        assert_eq!(packet[..72], bytes(expected));
+        assert_eq!(cipher.rtcp_word(&packet[..72]), Some(0x8000_05d4));
+        assert_eq!(cipher.open_rtcp(id, &mut packet[..72]), Ok(52));
+        assert_eq!(packet[..52], plain);
+    }
 }
 
 #[test]

@@ -23,11 +23,16 @@ fn mapped(architecture: &str) -> BTreeSet<String> {
     files
 }
 
+/// Each target is three lines around a check, which the map names; the corpus test holds the two together.
+const FUZZ_TARGETS: &str = "tests/fuzz/targets/";
+
 /// Whether a file must be in the map: code, not its tests in a file beside it, not what others wrote.
 fn belongs(source: &Source) -> bool {
     let is_page = source.path.ends_with(".html") || source.path.ends_with(".css");
     let beside = source.path.ends_with("_tests.rs") || source.path.ends_with(".test.js");
-    (source.is_rust() || source.is_script() || is_page) && !beside && !source.is_vendored()
+    let is_target = source.path.starts_with(FUZZ_TARGETS);
+    let is_code = source.is_rust() || source.is_script() || is_page;
+    is_code && !beside && !is_target && !source.is_vendored()
 }
 
 fn complaints(sources: &[Source], architecture: &str) -> Vec<String> {

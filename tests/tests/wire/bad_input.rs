@@ -1,16 +1,21 @@
 //! Wrong input of every kind, while two people talk and notice nothing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use serde_json::{Value, json};
-use tokio::net::UdpSocket;
+use tests::deadline::until;
+use tests::packet::Unwrapped;
+use tokio::time::interval;
 use tools::simnet::random::Random;
 
-use super::capture::{self, AUDIO};
+use super::capture::{self, AUDIO, Timed};
 use super::forwarding::play;
 use super::participant::{Camera, Participant};
 use super::server::Server;
 use super::socket::Socket;
+use super::storm;
 
 /// Sends text and gives the error that answers it.
 async fn error_of(socket: &mut Socket, text: &str) -> Value {
@@ -65,48 +70,143 @@ async fn every_wrong_message_is_answered_with_its_code() {
     assert!(server.is_alive());
 }
 
-/// Random datagrams, and ones that begin like each kind the server knows.
-async fn storm(server: &Server, seed: u64) {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
-    let mut random = Random::new(seed);
-    for number in 0_u64..20_000 {
-        let length = usize::try_from(random.below(1_400)).expect("short");
-        let mut datagram: Vec<u8> = (0..length).map(|_| random.next().to_be_bytes()[0]).collect();
-        let begins = [0x00, 0x16, 0x80, 0x90, 0x40];
-        if let (Some(first), Some(begin)) =
-            (datagram.first_mut(), begins.get(usize::try_from(number % 7).expect("small")))
-        {
-            *first = *begin;
-        }
-        let _unreachable = socket.send_to(&datagram, server.media).await;
-        if number % 64 == 0 {
-            tokio::task::yield_now().await;
+/// What a browser offers, as it was recorded for the tests of signaling.
+const OFFER: &str = include_str!("../../../signaling/tests/data/sdp/chromium_call.sdp");
+
+/// How long the two talk.
+const TALK: Duration = Duration::from_secs(5);
+
+/// Twice what fits beside the talk at 3,000 a second is no use; this ends shortly before it.
+const FORGERIES: u32 = 13_000;
+
+/// The offer with lines left out, repeated, cut, or with a byte changed.
+fn broken(random: &mut Random) -> String {
+    let mut lines: Vec<String> = OFFER.lines().map(str::to_owned).collect();
+    for _ in 0..=random.below(3) {
+        let place = usize::try_from(random.below(lines.len() as u64)).expect("short");
+        match random.below(4) {
+            0 => drop(lines.remove(place)),
+            1 => lines.insert(place, lines[place].clone()),
+            2 => lines.truncate(place.max(1)),
+            _ => {
+                let line = &mut lines[place];
+                let cut = usize::try_from(random.below(line.len() as u64 + 1)).expect("short");
+                line.truncate(cut);
+                line.push(char::from(b' ' + u8::try_from(random.below(95)).expect("small")));
+            }
         }
     }
+    lines.join("\r\n") + "\r\n"
+}
+
+/// Comes in, offers what cannot be answered and what barely can, and goes again: each offer gets its answer or a typed refusal.
+async fn broken_offers(server: &Server, seed: u64) {
+    let mut random = Random::new(seed);
+    let mut tick = interval(Duration::from_millis(50));
+    for _ in 0..3 {
+        let (mut socket, _) = Socket::join(server.http, "wire", "Eve").await;
+        for id in 0..20 {
+            tick.tick().await;
+            let offer =
+                json!({ "op": "offer", "id": id, "sdp": broken(&mut random), "tracks": [] });
+            socket.send(&offer).await;
+            let outcome = loop {
+                let message = socket.next().await.expect("the socket stays");
+                if message["id"] == id {
+                    break message;
+                }
+            };
+            let codes = [json!("bad_sdp"), json!("unsupported")];
+            let is_refusal = outcome["op"] == "error" && codes.contains(&outcome["code"]);
+            assert!(outcome["op"] == "answer" || is_refusal, "{outcome}");
+        }
+        socket.send(&json!({ "op": "leave" })).await;
+        assert_eq!(socket.expect_close().await, Some(1000));
+    }
+}
+
+/// Wrong messages on new sockets, one too long on each; and once more messages than anybody needs.
+async fn wrong_messages(server: &Server) {
+    let mut tick = interval(Duration::from_millis(100));
+    for round in 0..30 {
+        tick.tick().await;
+        let mut socket = Socket::open(server.http).await;
+        for (text, code) in [("nonsense", "bad_json"), (r#"{"op":"dance"}"#, "unknown_op")] {
+            assert_eq!(error_of(&mut socket, text).await["code"], code);
+        }
+        socket.send_text("x".repeat(131_073 + round)).await;
+        assert_eq!(socket.expect("error").await["code"], "too_large");
+        assert_eq!(socket.expect_close().await, Some(1009));
+    }
+    let mut socket = Socket::open(server.http).await;
+    for _ in 0..201 {
+        socket.send_text(r#"{"op":"pong","id":1}"#.to_owned()).await;
+    }
+    assert_eq!(socket.expect("error").await["code"], "too_many");
+    assert_eq!(socket.expect_close().await, Some(4008));
+}
+
+/// The numbers of `confab_dropped_total`, by reason.
+async fn drops(server: &Server) -> BTreeMap<String, u64> {
+    let metrics = server.get("/metrics").await.expect("metrics");
+    let drops = metrics.lines().filter_map(|line| {
+        let (reason, count) =
+            line.strip_prefix("confab_dropped_total{reason=\"")?.split_once("\"} ")?;
+        Some((reason.to_owned(), count.parse().ok()?))
+    });
+    drops.collect()
+}
+
+/// The sound that came is what was sent from its first packet to its last, without a hole.
+fn assert_no_loss(receiver: &mut Participant, sent: usize) {
+    let mut unwrapped = Unwrapped::default();
+    let mut heard: Vec<i64> = receiver
+        .received()
+        .iter()
+        .filter(|(kind, packet)| *kind == RtpCodecKind::Audio && !packet.payload.is_empty())
+        .map(|(_, packet)| unwrapped.index(packet.header.sequence_number))
+        .collect();
+    heard.sort_unstable();
+    let (first, last) = (heard.first().expect("sound"), heard.last().expect("sound"));
+    let span = usize::try_from(last - first + 1).expect("rising");
+    assert_eq!(heard.len(), span, "no hole in what was heard");
+    // A voice is assigned to a slot with its first packets.
+    assert!(heard.len() * 100 >= sent * 97, "{} of {sent} packets came", heard.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_who_talk_notice_nothing_of_what_others_send() {
     let mut server = Server::start().await;
     let mut receiver = Participant::join(server.http, "wire", "Mira", Camera::One).await;
-    let sender = Participant::join(server.http, "wire", "Sam", Camera::One).await;
-    let packets: Vec<_> =
-        capture::packets().into_iter().take_while(|(at, _)| *at < Duration::from_secs(5)).collect();
-    let nonsense = async {
-        storm(&server, 1).await;
-        for round in 0..20 {
-            let mut socket = Socket::open(server.http).await;
-            error_of(&mut socket, "nonsense").await;
-            socket.send_text("x".repeat(round * 1_000)).await;
-        }
-    };
-    tokio::join!(play(&sender, &packets, |packet| packet.ssrc == AUDIO), nonsense);
-    let sent = packets.iter().filter(|(_, packet)| packet.ssrc == AUDIO).count();
-    let heard = receiver.received().len();
-    assert!(heard * 100 >= sent * 97, "{heard} of {sent} packets came");
+    let mut sender = Participant::join(server.http, "wire", "Sam", Camera::One).await;
+    let packets: Vec<Timed> =
+        capture::packets().into_iter().take_while(|(at, _)| *at < TALK).collect();
+    let before = drops(&server).await;
+    tokio::join!(
+        play(&sender, &packets, |packet| packet.ssrc == AUDIO),
+        storm::rage(&server, FORGERIES, 1),
+        broken_offers(&server, 2),
+        wrong_messages(&server),
+    );
     assert!(server.is_alive());
-    let metrics = server.get("/metrics").await.expect("metrics");
-    assert!(metrics.contains("drop"), "drops are counted: {metrics}");
+    let sent = packets.iter().filter(|(_, packet)| packet.ssrc == AUDIO).count();
+    assert_no_loss(&mut receiver, sent);
+    // The media thread tells its counters once a second. The talk itself is dropped for none of these reasons.
+    until("every forgery is counted", Duration::from_secs(5), async || {
+        let after = drops(&server).await;
+        let grown = storm::REASONS.map(|reason| after[reason] - before[reason]);
+        let is_all = grown.iter().sum::<u64>() == u64::from(FORGERIES);
+        (is_all && grown.iter().all(|count| *count > 0)).then_some(())
+    })
+    .await;
+    for participant in [&mut receiver, &mut sender] {
+        let told = participant.socket.waiting().await;
+        let others: Vec<&Value> = told
+            .iter()
+            .filter(|message| message["op"] == "error" || message["op"] == "bye")
+            .collect();
+        assert!(others.is_empty(), "{others:?}");
+    }
     sender.close().await;
     receiver.close().await;
 }

@@ -4,5 +4,7 @@ mod bad_input;
 mod capture;
 mod forwarding;
 mod participant;
+mod process;
 mod server;
 mod socket;
+mod storm;

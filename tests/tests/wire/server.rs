@@ -1,8 +1,9 @@
 //! The `confab` binary, on ports of its own.
 
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use tests::deadline::until;
@@ -26,12 +27,10 @@ impl Server {
             TcpListener::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
         let media =
             UdpSocket::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
-        let own = std::env::current_exe().expect("this test is a file");
-        let binary = own.parent().and_then(Path::parent).expect("target/debug/deps").join("confab");
-        assert!(binary.exists(), "build the server first: cargo build -p signaling");
-        let process = Command::new(binary)
+        let process = Command::new(binary())
             .args(["--http", &http.to_string(), "--media", &media.to_string(), "--log", "warn"])
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
         let server = Self { process, http, media };
@@ -57,6 +56,32 @@ impl Server {
     pub(crate) fn is_alive(&mut self) -> bool {
         self.process.try_wait().is_ok_and(|ended| ended.is_none())
     }
+
+    /// How the process ended, once it has.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().expect("it is our child")
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it printed first.
+    pub(crate) fn first_line(&mut self) -> String {
+        let mut line = String::new();
+        let output = self.process.stdout.as_mut().expect("piped");
+        BufReader::new(output).read_line(&mut line).expect("a line");
+        line
+    }
+}
+
+/// The server that was built beside this test.
+pub(crate) fn binary() -> PathBuf {
+    let own = std::env::current_exe().expect("this test is a file");
+    let binary = own.parent().and_then(Path::parent).expect("target/debug/deps").join("confab");
+    assert!(binary.exists(), "build the server first: cargo build -p signaling");
+    binary
 }
 
 impl Drop for Server {

@@ -75,6 +75,23 @@ impl Socket {
         .await
     }
 
+    /// What the server has sent until it answers a message of ours.
+    pub(crate) async fn waiting(&mut self) -> Vec<Value> {
+        self.send(&json!({ "op": "echo" })).await;
+        let mut messages = Vec::new();
+        within("an answer", ANSWER, async {
+            loop {
+                let message = self.next().await.expect("the socket is open");
+                if message["code"] == "unknown_op" {
+                    return;
+                }
+                messages.push(message);
+            }
+        })
+        .await;
+        messages
+    }
+
     /// The next message; `None` once the socket is closed.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {

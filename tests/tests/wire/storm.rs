@@ -1,0 +1,101 @@
+//! Datagrams that nobody asked for: noise, and forgeries of each protocol that the media port speaks.
+
+use std::time::Duration;
+
+use rtc_stun::attributes::{ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USERNAME};
+use rtc_stun::crypto::default_provider;
+use rtc_stun::fingerprint::FINGERPRINT;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{BINDING_REQUEST, Message, Setter, TransactionId};
+use tests::packet::Rtp;
+use tokio::net::UdpSocket;
+use tokio::time::interval;
+use tools::simnet::random::Random;
+
+use super::capture;
+use super::server::Server;
+
+/// Reasons under which the server must have counted some of it.
+pub(crate) const REASONS: [&str; 8] = [
+    "datagram_unknown",
+    "dtls_unknown_path",
+    "rtcp_unknown_path",
+    "rtp_unknown_path",
+    "stun_integrity",
+    "stun_malformed",
+    "stun_not_a_request",
+    "stun_unknown_ufrag",
+];
+
+/// Datagrams at a time, and between two times: 3,000 a second. A server that is kept from its socket for 50 ms by whatever else runs
+/// on the machine still loses none of them, nor of what the two who talk send: the system keeps at least 200 KiB for it.
+const AT_ONCE: u32 = 15;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Sends `count` datagrams from one address.
+pub(crate) async fn rage(server: &Server, count: u32, seed: u64) {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let mut random = Random::new(seed);
+    let mut tick = interval(PAUSE);
+    let real: Vec<Rtp> =
+        capture::packets().into_iter().map(|(_, packet)| packet).take(64).collect();
+    for number in 0..count {
+        if number % AT_ONCE == 0 {
+            tick.tick().await;
+        }
+        let datagram = forgery(number, &real, &mut random);
+        let _unreachable = socket.send_to(&datagram, server.media).await;
+    }
+}
+
+fn forgery(number: u32, real: &[Rtp], random: &mut Random) -> Vec<u8> {
+    let length = usize::try_from(random.below(1_400)).expect("short");
+    let mut noise: Vec<u8> = (0..length).map(|_| random.next().to_be_bytes()[0]).collect();
+    match number % 12 {
+        0 => noise,
+        1 => Vec::new(),
+        2 => noise.into_iter().take(3).collect(),
+        // STUN, a DTLS handshake record, RTP, RTCP, a TURN channel: by their first bytes alone.
+        kind @ 3..=7 => {
+            let begins: [&[u8]; 5] =
+                [&[0x00, 0x01], &[0x16, 0xfe, 0xfd], &[0x90, 0x60], &[0x81, 0xc9], &[0x40]];
+            let begin = begins[usize::try_from(kind - 3).expect("small")];
+            noise.splice(..begin.len().min(noise.len()), begin.iter().copied());
+            noise
+        }
+        8 => request("nobody:here", random),
+        // An answer to a question that was not asked.
+        9 => {
+            let mut answer = request("nobody:here", random);
+            answer[..2].copy_from_slice(&[0x01, 0x01]);
+            answer
+        }
+        10 => real[usize::try_from(number).expect("64 bits") % real.len()].write(),
+        _ => {
+            let mut message = request("nobody:here", random);
+            let place = usize::try_from(random.below(message.len() as u64)).expect("short");
+            message[place] ^= 0x10;
+            message
+        }
+    }
+}
+
+/// A binding request that is right in everything but its user.
+fn request(username: &str, random: &mut Random) -> Vec<u8> {
+    let mut transaction = [0; 12];
+    transaction[..8].copy_from_slice(&random.next().to_be_bytes());
+    let provider = default_provider().expect("aws-lc-rs is built in");
+    let mut message = Message::new();
+    message.set_type(BINDING_REQUEST);
+    message.transaction_id = TransactionId(transaction);
+    message.write_header();
+    message.add(ATTR_USERNAME, username.as_bytes());
+    message.add(ATTR_ICE_CONTROLLING, &[0, 0, 0, 0, 0, 0, 0, 1]);
+    message.add(ATTR_PRIORITY, &[0x7e, 0xff, 0xff, 0xff]);
+    let password = "not the password".to_owned();
+    MessageIntegrity::new_short_term_integrity_with_provider(password, provider.crypto())
+        .add_to(&mut message)
+        .expect("integrity is added before the fingerprint");
+    FINGERPRINT.add_to(&mut message).expect("the fingerprint is last");
+    message.raw
+}

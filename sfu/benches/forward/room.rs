@@ -139,7 +139,7 @@ impl Room {
         let [high, low] = sequence.to_be_bytes();
         let timestamp = u32::from(sequence).wrapping_mul(90).to_be_bytes();
         let [p0, p1] = ((sequence & 0x7fff) | 0x8000).to_be_bytes();
-        let not_key = u8::from(sequence % KEYFRAMES != 0);
+        let not_key = u8::from(!sequence.is_multiple_of(KEYFRAMES));
         let head = [0x80, 0x80 | PAYLOAD_TYPE, high, low];
         let payload = [0x90, 0x80, p0, p1, not_key, 0, 0, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02];
         out[..4].copy_from_slice(&head);

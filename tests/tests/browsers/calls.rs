@@ -8,6 +8,7 @@ fn two_chromium() {
 }
 
 #[test]
+#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_firefox() {
     play("two-firefox");
 }
@@ -25,7 +26,6 @@ fn four_chromium() {
 }
 
 #[test]
-#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_chromium_with_h264() {
     play("codec-h264");
 }

@@ -140,6 +140,8 @@ reasons! {
     ResentJustNow = "resent_just_now", Peer;
     /// The sent log no longer holds, or never held, a packet that was asked for again.
     ResendUnknown = "resend_unknown", Peer;
+    /// The receiver asks for more packets again than are looked up for it.
+    NackTooMany = "nack_too_many", Peer;
     /// The receiver did not negotiate retransmissions for this slot (RFC 4588).
     RtxNotNegotiated = "rtx_not_negotiated", Peer;
     /// Sealing failed: the key's last index, or a mistake of ours.

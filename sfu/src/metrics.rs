@@ -272,6 +272,7 @@ table! {
     commands: Total, "confab_commands_total", "Commands taken from signaling.";
     datagrams: Series<Direction, 2>, "confab_datagrams_total", "Datagrams through the media sockets.";
     bytes: Series<Direction, 2>, "confab_datagram_bytes_total", "Bytes of these datagrams, without UDP and IP headers.";
+    runs: Series<Direction, 2>, "confab_datagram_runs_total", "Messages to and from the kernel that carried these datagrams: one each, or runs of them.";
     sends_blocked: Series<Blocked, 2>, "confab_sends_blocked_total", "Times a full queue of the system made datagrams wait.";
     receive_errors: Total, "confab_receive_errors_total", "Errors of a socket while receiving; none of them costs a datagram.";
     events_held: Total, "confab_events_held_total", "Times signaling had no room for an event, which then waited.";

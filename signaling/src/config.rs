@@ -42,8 +42,8 @@ impl Default for Limits {
 
 /// A voice and video server: open the address it prints in two browsers, and two people meet.
 ///
-/// Without flags Confab serves its page on http://127.0.0.1:8080 and receives media on UDP port 3478 of the same address. This is the
-/// open development mode: whoever reaches the address may join any channel, so it serves no address but this computer's own.
+/// Without flags Confab serves its page on http://127.0.0.1:8080 and receives media on UDP port 3478 of this computer. This is the
+/// open development mode: whoever reaches the page may join any channel, so it is served to this computer only.
 #[derive(Debug, Parser)]
 #[command(name = "confab", version, max_term_width = 100)]
 pub struct Flags {
@@ -51,7 +51,8 @@ pub struct Flags {
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = HTTP)]
     http: SocketAddr,
 
-    /// UDP port on which media is received, on the IP address of --http
+    /// UDP port on which media is received, on the IP address of --http and, where that is loopback, also on the address from which
+    /// this computer reaches others: Firefox sends nothing to a loopback address
     #[arg(long, value_name = "PORT", default_value_t = MEDIA_PORT, conflicts_with = "media")]
     media_port: u16,
 
@@ -112,13 +113,17 @@ impl Config {
     }
 }
 
-impl From<Flags> for Config {
-    fn from(flags: Flags) -> Self {
-        let Flags { http, media_port, mut media, hosts, log: _ } = flags;
+impl Flags {
+    /// What they mean on a computer that reaches others from the addresses `outward`.
+    #[must_use]
+    pub fn configure(self, outward: &[IpAddr]) -> Config {
+        let Self { http, media_port, mut media, hosts, log: _ } = self;
         if media.is_empty() {
-            media.push(SocketAddr::new(http.ip(), media_port));
+            let beside = outward.iter().copied().filter(|_| http.ip().is_loopback());
+            let ips = std::iter::once(http.ip()).chain(beside);
+            media = ips.map(|ip| SocketAddr::new(ip, media_port)).collect();
         }
-        Self { http, media, hosts, limits: Limits::default() }
+        Config { http, media, hosts, limits: Limits::default() }
     }
 }
 
@@ -137,7 +142,7 @@ mod tests {
     use clap::CommandFactory;
 
     fn config(flags: &[&str]) -> Config {
-        Flags::try_parse_from(["confab"].iter().chain(flags)).unwrap().into()
+        Flags::try_parse_from(["confab"].iter().chain(flags)).unwrap().configure(&[])
     }
 
     #[test]
@@ -155,6 +160,19 @@ mod tests {
         let told = config(&["--media", "192.0.2.1:9", "--media", "192.0.2.2:9"]);
         assert_eq!(told.media, ["192.0.2.1:9".parse().unwrap(), "192.0.2.2:9".parse().unwrap()]);
         assert_eq!(told.check(), Ok(()));
+    }
+
+    #[test]
+    fn beside_a_loopback_address_media_is_received_on_those_that_firefox_can_reach() {
+        let outward = ["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
+        let media = |flags: &[&str]| {
+            let flags = Flags::try_parse_from(["confab"].iter().chain(flags)).unwrap();
+            let media = flags.configure(&outward).media;
+            media.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(media(&[]), ["127.0.0.1:3478", "192.0.2.7:3478", "[2001:db8::7]:3478"]);
+        assert_eq!(media(&["--http", "192.0.2.7:80"]), ["192.0.2.7:3478"]);
+        assert_eq!(media(&["--media", "127.0.0.1:9"]), ["127.0.0.1:9"]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod link;
 pub mod media;
 pub mod name;
 pub mod origin;
+pub mod outward;
 pub mod plane;
 pub mod presence;
 pub mod sdp;

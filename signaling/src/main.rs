@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use signaling::config::Flags;
-use signaling::{Config, Server};
+use signaling::{Config, Server, outward};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
         Err(error) => return refuse(&format!("--log {}: {error}", flags.log)),
     };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    match serve(flags.into()).await {
+    match serve(flags.configure(&outward::addresses())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => refuse(&reason),
     }

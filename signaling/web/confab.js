@@ -14,7 +14,8 @@ import { Socket } from "./net/socket.js";
 import { ViewSender } from "./net/view.js";
 
 /** @import { Assignment, Bye, Participant, ServerError, ServerMessage, SlotCounts, SlotView, SocketState, Source, Speaker, Welcome } from "./net/socket.js" */
-/** @import { Codec, Size } from "./net/encodings.js" */
+/** @import { Codec } from "./net/codecs.js" */
+/** @import { Size } from "./net/encodings.js" */
 /** @import { MediaState, Tracks } from "./net/peer.js" */
 
 export const version = "0.1.0";
@@ -114,9 +115,10 @@ export class Call extends EventTarget {
     globalThis.addEventListener?.("pagehide", this.#pageHide);
     globalThis.addEventListener?.("pageshow", this.#pageShow);
     this.#socket.open();
+    this.#prepare();
   }
 
-  /** The RTCPeerConnection in use, for statistics; null before the welcome. */
+  /** The RTCPeerConnection in use, for statistics. */
   get connection() {
     return this.#peer?.connection ?? null;
   }
@@ -246,7 +248,6 @@ export class Call extends EventTarget {
     this.#resume = welcome.resume;
     this.#leaveUrl = welcome.leave_url;
     this.#counts = { audio: Math.max(welcome.slots.audio, this.#counts.audio), video: Math.max(welcome.slots.video, this.#counts.video) };
-    this.#emit("welcome", welcome);
     this.#sendVoice();
     if (goesOn && this.#peer) {
       const peer = this.#peer;
@@ -256,6 +257,8 @@ export class Call extends EventTarget {
       this.#renewedAt = -Infinity;
       this.#renew();
     }
+    // Told last: whoever listens draws a page, and the offer should not wait for that.
+    this.#emit("welcome", welcome);
     this.#assign(welcome.assigned);
   }
 
@@ -269,13 +272,22 @@ export class Call extends EventTarget {
       return;
     }
     this.#renewedAt = performance.now();
-    this.#peer?.close();
+    const peer = this.#peer?.fresh ? this.#peer : this.#prepare();
+    peer.slots.grow(this.#counts);
+    peer.negotiate();
     this.#assign([]);
+    this.#emit("connection", peer.connection);
+    this.#emit("media", peer.state);
+  }
+
+  /** The next connection: before the first `welcome`, since browsers take as long to make it as a socket takes to open. */
+  #prepare() {
+    this.#peer?.close();
     const settings = this.#tracks.camera?.getSettings();
     const cameraSize = settings?.width && settings.height ? { width: settings.width, height: settings.height } : (this.#options.cameraSize ?? { width: 1280, height: 720 });
+    /** @type {Peer} */
     const peer = new Peer({
       tracks: this.#tracks,
-      counts: this.#counts,
       codec: this.#codec,
       cameraSize,
       offer: (sdp, tracks) => this.#offer(sdp, tracks),
@@ -284,9 +296,7 @@ export class Call extends EventTarget {
       onError: (error) => peer === this.#peer && this.#offerFailed(error),
     });
     this.#peer = peer;
-    this.#emit("connection", peer.connection);
-    this.#emit("media", peer.state);
-    peer.negotiate();
+    return peer;
   }
 
   /** @param {MediaState} state */

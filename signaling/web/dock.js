@@ -17,7 +17,7 @@ import { t } from "./strings/en.js";
 /** @import { Item } from "./menu.js" */
 /** @typedef {{ id: string, icon: string, word: string, name: string, state?: string, run: (event: Event) => void }} Button */
 
-const silent = computed(() => store.muted.value || store.deafened.value || store.microphone.value === null);
+const silent = computed(() => store.silenced.value || store.microphone.value === null);
 
 /** @param {HTMLElement} root */
 export function showDock(root) {
@@ -37,12 +37,14 @@ const chevron = (id, name, lines) =>
 
 function dock() {
   const off = silent.value;
+  const talking = store.talking.value;
+  const [word, name] = talking ? [t.word.talking, t.talking] : off ? [t.unmute, t.unmute] : [t.mute, t.mute];
   const camera = store.camera.value !== null;
   const sharing = store.screen.value !== null;
   const deaf = store.deafened.value;
   return html`<div class="dock">
-    <div class=${off ? "split danger" : "split"}>
-      ${button({ id: "mute", icon: off ? "mic-off" : "mic", word: off ? t.unmute : t.mute, name: off ? t.unmute : t.mute, run: toggleMute })} ${chevron("microphone-options", t.options.microphone, microphoneLines)}
+    <div class=${off ? "split danger" : talking ? "split talking" : "split"}>
+      ${button({ id: "mute", icon: off ? "mic-off" : "mic", word, name, run: toggleMute })} ${chevron("microphone-options", t.options.microphone, microphoneLines)}
     </div>
     <div class="split">
       ${button({ id: "camera", icon: camera ? "camera" : "camera-off", word: t.word.camera, name: camera ? t.cameraOff : t.cameraOn, run: () => own.toggleCamera() })} ${chevron("camera-options", t.options.camera, cameraLines)}

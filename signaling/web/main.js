@@ -48,7 +48,7 @@ showDock(byId("dock"));
 showAfter(byId("after"), anew);
 prepareMenu();
 listenForKeys();
-const stage = new Stage({ element: byId("stage"), parking: byId("slots"), playback });
+const stage = new Stage({ element: byId("stage"), parking: byId("slots"), playback, mirror: byId("preview") });
 fullScreenOf(() => stage.focused());
 
 effect(() => {
@@ -75,21 +75,25 @@ setInterval(() => {
   if (store.socket.peek().state === "waiting" && store.socket.peek().attempt > 1) showLost();
 }, 1000);
 
-/** The meter of the preview, or the one in the mute button, moves while there is a microphone and the page is seen. */
+/**
+ * The meter of the preview, or the one in the mute button, moves while there is a microphone and the page is seen; by a timer, because
+ * whatever asks for frames makes the browser draw the page sixty times a second. Not while the first pictures come in.
+ */
+const METER_MS = 80;
+const METER_STEPS = { preview: 24, button: 8 };
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const bars = /** @type {HTMLCollectionOf<HTMLElement>} */ (document.getElementsByClassName("level-bar"));
-let moving = false;
+let shown = "";
 function meters() {
-  moving = store.microphone.peek() !== null && !document.hidden;
-  if (!moving) return;
-  requestAnimationFrame(meters);
+  if (document.hidden || store.microphone.peek() === null || (store.call.peek() && store.media.peek() !== "connected")) return;
+  const steps = reduced.matches ? 5 : store.call.peek() ? METER_STEPS.button : METER_STEPS.preview;
   const level = own.microphone.muted ? 0 : (own.microphone.level() ?? 0);
-  const scale = `scaleX(${reduced.matches ? Math.round(level * 5) / 5 : Math.round(level * 50) / 50})`;
-  for (const bar of bars) if (bar.style.transform !== scale) bar.style.transform = scale;
+  const scale = `scaleX(${Math.round(level * steps) / steps})`;
+  if (scale === shown) return;
+  shown = scale;
+  for (const bar of bars) bar.style.transform = scale;
 }
-const start = () => moving || meters();
-effect(() => void (store.microphone.value && start()));
-document.addEventListener("visibilitychange", start);
+setInterval(meters, METER_MS);
 
 /** @type {WakeLockSentinel | null} */
 let lock = null;

@@ -25,6 +25,7 @@ export function openMenu(button, label, items) {
 export function prepareMenu() {
   const element = menu();
   element.addEventListener("keydown", move);
+  addEventListener("resize", () => /** @type {HTMLElement | null} */ (document.querySelector(":popover-open"))?.hidePopover()); // what it stood beside is elsewhere
   element.addEventListener("toggle", (event) => {
     if (/** @type {ToggleEvent} */ (event).newState === "open") return;
     opener?.setAttribute("aria-expanded", "false");
@@ -42,7 +43,7 @@ function show(button, label, items) {
   element.setAttribute("aria-label", label);
   render(html`${items.map(line)}`, element);
   element.showPopover();
-  place(element, button);
+  placeBy(element, button);
   const first = element.querySelector('[aria-checked="true"]') ?? element.querySelector("button");
   /** @type {HTMLElement | null} */ (first)?.focus();
 }
@@ -59,8 +60,8 @@ function line(item) {
   return html`<button role=${role} aria-checked=${item.on} @click=${run}><span class="tick">${item.on ? icon("check") : ""}</span><span dir="auto">${item.text}</span></button>`;
 }
 
-/** @param {HTMLElement} element @param {HTMLElement} button */
-function place(element, button) {
+/** Above the button, or below where there is no room. @param {HTMLElement} element @param {HTMLElement} button */
+export function placeBy(element, button) {
   const anchor = button.getBoundingClientRect();
   const { width, height } = element.getBoundingClientRect();
   const left = Math.min(Math.max(anchor.left + anchor.width / 2 - width / 2, MARGIN), innerWidth - width - MARGIN);

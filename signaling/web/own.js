@@ -20,7 +20,7 @@ import { t } from "./strings/en.js";
 
 export const microphone = new Microphone();
 export const camera = new Camera();
-export const playback = new Playback();
+export const playback = new Playback(audioContext);
 const sounds = new Sounds(audioContext);
 
 /** At most this often somebody is told that they talk while muted. */
@@ -170,7 +170,7 @@ export function closeAll() {
   camera.stop();
   asked = false;
   batch(() => {
-    store.muted.value = store.deafened.value = false;
+    store.muted.value = store.deafened.value = store.talking.value = false;
     microphone.setMuted(false);
     playback.setDeafened(false);
     publish();
@@ -184,7 +184,7 @@ async function settled() {
 
 function publish() {
   const changed = store.microphone.peek() !== microphone.track || store.camera.peek() !== camera.track;
-  microphone.setMuted(store.muted.peek() || store.deafened.peek());
+  microphone.setMuted(store.silenced.peek());
   batch(() => {
     store.microphone.value = microphone.track;
     store.camera.value = camera.track;

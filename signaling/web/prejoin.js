@@ -176,20 +176,12 @@ function comingWith() {
   return html`${icon("check")}<span>${store.camera.value ? t.comeWith.both : t.comeWith.microphone}</span>`;
 }
 
-/** The preview, or why there is none. */
+/** The preview, or why there is none. Its element is the stage's, which takes it into the own tile. */
 function showMirror() {
-  const video = /** @type {HTMLVideoElement} */ (document.getElementById("preview-video"));
-  if (store.view.value !== "prejoin") {
-    video.srcObject = null;
-    return;
-  }
+  if (store.view.value !== "prejoin") return;
   const { microphone: mic, camera: cam } = store.troubles.value;
   const card = mic && !listening.value ? mic : null;
   const track = store.camera.value;
-  if (/** @type {MediaStream | null} */ (video.srcObject)?.getVideoTracks()[0] !== track) {
-    video.srcObject = track ? new MediaStream([track]) : null;
-    if (track) video.play().catch(() => {}); // the picture is a courtesy
-  }
   byId("preview").hidden = card !== null;
   byId("preview").classList.toggle("live", track !== null);
   render(card ? troubleCard(card, { again: tryAgain, listen: () => (listening.value = true) }) : "", byId("trouble"));

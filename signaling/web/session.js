@@ -5,25 +5,28 @@
 
 import { join } from "./confab.js";
 import * as own from "./own.js";
-import { alert, dismiss, moved, notify, say } from "./notices.js";
+import { alert, CROWD, dismiss, moved, notify, say } from "./notices.js";
 import { prefer, preferences } from "./state/preferences.js";
 import * as store from "./state/store.js";
-import { CROWD } from "./notices.js";
 import { batch } from "./vendor/signals-core/signals-core.module.js";
 import { CAMERA_SIZE } from "./media/devices.js";
 import { t } from "./strings/en.js";
 
 /** @import { Call } from "./confab.js" */
-/** @import { Codec } from "./net/encodings.js" */
-/** @import { Bye, Participant, ServerError, SocketState, Welcome } from "./net/socket.js" */
+/** @import { Codec } from "./net/codecs.js" */
+/** @import { Bye, Participant, ServerError, SocketState } from "./net/socket.js" */
 /** @import { MediaState } from "./net/peer.js" */
 
 /** Connection trouble shorter than this is not worth a word. */
 const PATIENCE_MS = 700;
+/** After the key that was held to talk is let go: the end of a word is still on its way through the microphone. */
+const TAIL_MS = 200;
 
 let mutedBefore = false;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let patience;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let tail;
 
 /** @param {string} channel */
 export const linkTo = (channel) => `${location.origin}/c/${encodeURIComponent(channel)}`;
@@ -65,7 +68,7 @@ export function comeIn(name, channel) {
 }
 
 /** Nothing of ours is heard: muted, or without a microphone. */
-const silent = () => store.muted.peek() || store.deafened.peek() || store.microphone.peek() === null;
+const silent = () => store.silenced.peek() || store.microphone.peek() === null;
 
 /** Own tracks changed: the call learns it. */
 export function tellTracks() {
@@ -78,7 +81,8 @@ export function tellTracks() {
 
 /** @param {Call} call */
 function listen(call) {
-  call.on("welcome", (welcome) => welcomed(welcome));
+  // The call negotiates first, the page draws after.
+  call.on("welcome", ({ channel }) => setTimeout(() => store.call.peek() === call && welcomed(call, channel)));
   call.on("joined", (one) => arrived(one));
   call.on("changed", (one) => changed(one));
   call.on("left", ({ participant }) => departed(participant));
@@ -91,20 +95,21 @@ function listen(call) {
   call.on("bye", (bye) => dismissed(bye));
 }
 
-/** @param {Welcome} welcome */
-function welcomed(welcome) {
+/** @param {Call} call @param {string} channel as the server spells it */
+function welcomed(call, channel) {
   const first = !store.welcomed.peek();
-  const here = store.self.peek() === welcome.participant;
+  const here = store.self.peek() === call.participant;
   dismiss("full");
   batch(() => {
-    store.replaceAll(welcome.participants, welcome.participant);
-    store.channel.value = welcome.channel;
+    store.replaceAll(call.participants, call.participant);
+    store.assign(call.slots);
+    store.channel.value = channel;
     store.welcomed.value = true;
     store.joining.value = false;
     store.view.value = "channel";
     if (first) store.since.value = Date.now();
   });
-  if (first) history.replaceState(null, "", `/c/${encodeURIComponent(welcome.channel)}${location.search}`);
+  if (first) history.replaceState(null, "", `/c/${encodeURIComponent(channel)}${location.search}`);
   else if (!here) say(t.back);
 }
 
@@ -135,6 +140,7 @@ function changed(participant) {
 /** @param {SocketState} state */
 function socketChanged(state) {
   store.socket.value = state;
+  if (state.state !== "open") holdToTalk(false);
   clearTimeout(patience);
   if (state.state === "open" && dismiss("socket") && store.welcomed.peek()) alert(t.back);
   if (state.state === "waiting" || (state.state === "connecting" && state.attempt > 0)) {
@@ -227,6 +233,19 @@ export function setMuted(muted) {
   say(muted ? t.youMuted : t.youUnmuted);
 }
 
+/** Heard while the key is held, if muted. @param {boolean} held */
+export function holdToTalk(held) {
+  clearTimeout(tail);
+  if (held && (!store.muted.peek() || store.deafened.peek() || !store.microphone.peek())) return;
+  const apply = () => {
+    if (store.talking.peek() === held) return;
+    store.talking.value = held;
+    applySound();
+  };
+  if (held) apply();
+  else tail = setTimeout(apply, TAIL_MS);
+}
+
 export function toggleDeafen() {
   const deafened = !store.deafened.peek();
   batch(() => {
@@ -240,7 +259,7 @@ export function toggleDeafen() {
 
 /** Silent here first, then told. */
 function applySound() {
-  own.microphone.setMuted(store.muted.peek() || store.deafened.peek());
+  own.microphone.setMuted(store.silenced.peek());
   own.playback.setDeafened(store.deafened.peek());
   const call = store.call.peek();
   if (!call) return;

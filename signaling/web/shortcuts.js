@@ -4,7 +4,7 @@ import { html, render } from "./vendor/lit-html/lit-html.js";
 import { icon } from "./icon.js";
 import { canShare } from "./media/screen.js";
 import * as own from "./own.js";
-import { copyLink, toggleDeafen, toggleMute } from "./session.js";
+import { copyLink, holdToTalk, toggleDeafen, toggleMute } from "./session.js";
 import { prefer, preferences } from "./state/preferences.js";
 import { view } from "./state/store.js";
 import { toggleFullScreen } from "./stage/full.js";
@@ -23,19 +23,35 @@ const KEYS = {
 
 export function listenForKeys() {
   addEventListener("keydown", (event) => {
-    if (view.peek() !== "channel" || !preferences.peek().singleKeys || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (document.querySelector("dialog[open], #menu:popover-open")) return;
-    if (event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]")) return;
-    const run = KEYS[event.key.toLowerCase()];
+    if (!mayAct(event)) return;
+    if (event.code === "Space") return hold(event);
+    const run = event.repeat ? undefined : KEYS[event.key.toLowerCase()];
     if (!run) return;
     event.preventDefault();
     run();
   });
+  addEventListener("keyup", (event) => event.code === "Space" && holdToTalk(false));
+  addEventListener("blur", () => holdToTalk(false));
+  document.addEventListener("visibilitychange", () => document.hidden && holdToTalk(false));
+}
+
+/** @param {KeyboardEvent} event */
+function mayAct(event) {
+  if (view.peek() !== "channel" || !preferences.peek().singleKeys || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (document.querySelector("dialog[open], :popover-open")) return false;
+  return !(event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]"));
+}
+
+/** Space is the focused button's first. @param {KeyboardEvent} event */
+function hold(event) {
+  if (event.target instanceof Element && event.target.closest("button, a")) return;
+  event.preventDefault();
+  if (!event.repeat) holdToTalk(true);
 }
 
 export function openShortcuts() {
   const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("shortcuts"));
-  const rows = /** @type {const} */ ([["M", t.keys.m], ["V", t.keys.v], ...(canShare() ? [["S", t.keys.s]] : []), ["D", t.keys.d], ["L", t.keys.l], ["F", t.keys.f], ["←  →", t.keys.arrows], ["Enter", t.keys.enter], ["?", t.keys.help]]);
+  const rows = /** @type {const} */ ([["M", t.keys.m], ["Space", t.keys.space], ["V", t.keys.v], ...(canShare() ? [["S", t.keys.s]] : []), ["D", t.keys.d], ["L", t.keys.l], ["F", t.keys.f], ["←  →", t.keys.arrows], ["Enter", t.keys.enter], ["Shift F10", t.keys.card], ["?", t.keys.help]]);
   const single = (/** @type {Event} */ event) => prefer({ singleKeys: /** @type {HTMLInputElement} */ (event.target).checked });
   dialog.setAttribute("aria-labelledby", "shortcuts-title");
   render(

@@ -32,6 +32,6 @@ function steps(trouble) {
   const thing = trouble.device === "camera" ? "camera" : "microphone";
   return html`<ol class="steps">
     <li><span class="address"><span class="sign">${icon(firefox ? (thing === "camera" ? "camera-off" : "mic-off") : "sliders")}</span><span dir="ltr">${location.host}${location.pathname}</span></span></li>
-    <li><span>${t.step2}</span><span class="drawn-switch">${icon(thing === "camera" ? "camera" : "mic")}${t.device[thing]}<i></i></span></li>
+    <li><span class="step">${t.step2}<span class="drawn-switch">${icon(thing === "camera" ? "camera" : "mic")}${t.device[thing]}<i></i></span></span></li>
   </ol>`;
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use simulcast::allocator::{Choice, Class, Kind, Targets, Want, WantId, allocate};
+use simulcast::allocator::{Budget, Choice, Class, Kind, Targets, Want, WantId, allocate};
 use simulcast::{Bitrate, Layer, LayerId};
 
 const WANTS: u32 = 1_000;
@@ -47,7 +47,7 @@ fn main() {
         })
         .collect();
     let ladders = vec![layers.as_slice(); wants.len()];
-    let measure = |name: &str, budget: Bitrate, previous: &Targets, at: Instant| {
+    let measure = |name: &str, budget: Budget, previous: &Targets, at: Instant| {
         // The fastest round: the others share the machine.
         let rounds = (0..ROUNDS).map(|_| {
             let start = now();
@@ -58,12 +58,13 @@ fn main() {
         println!("{WANTS} wants of 9 layers, {name}: {} µs (bound: 1000)", each.as_micros());
     };
     let at = now();
-    let plenty = Bitrate::kbps(700_000);
+    let plenty = Budget::estimated(Bitrate::kbps(700_000));
+    let half = Budget::estimated(Bitrate::kbps(350_000));
     measure("first", plenty, &Targets::default(), at);
     let first = allocate(at, plenty, &wants, &ladders, &Targets::default());
     measure("nothing changes", plenty, &first, at + Duration::from_millis(100));
-    measure("half is taken back", Bitrate::kbps(350_000), &first, at + Duration::from_millis(100));
-    let less = allocate(at, Bitrate::kbps(350_000), &wants, &ladders, &first);
+    measure("half is taken back", half, &first, at + Duration::from_millis(100));
+    let less = allocate(at, half, &wants, &ladders, &first);
     let rich = allocate(at + Duration::from_secs(8), plenty, &wants, &ladders, &less);
     measure("half comes back", plenty, &rich, at + Duration::from_secs(11));
 }

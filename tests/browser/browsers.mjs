@@ -18,7 +18,8 @@ import puppeteer from "puppeteer-core";
 
 /** @typedef {{ name: string, page: (size?: { width: number, height: number }) => Promise<Page>, close: () => Promise<unknown> }} Browser */
 
-const CHROMIUM_FLAGS = [
+/** @param {number} fps of the invented camera */
+const chromiumFlags = (fps) => [
   "--headless",
   "--no-sandbox",
   "--disable-gpu",
@@ -27,7 +28,7 @@ const CHROMIUM_FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  "--use-fake-device-for-media-stream=fps=30",
+  `--use-fake-device-for-media-stream=fps=${fps}`,
   "--use-fake-ui-for-media-stream",
   "--allow-loopback-in-peer-connection",
   "--autoplay-policy=no-user-gesture-required",
@@ -47,9 +48,9 @@ const VIEWPORT = { width: 1280, height: 800 };
 /** Messages in the console that are none of the page's making. */
 const FOREIGN = [/favicon/];
 
-/** @returns {Promise<Browser>} */
-export async function openChromium() {
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: CHROMIUM_FLAGS });
+/** @param {{ fps?: number }} [camera] @returns {Promise<Browser>} */
+export async function openChromium({ fps = 30 } = {}) {
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: chromiumFlags(fps) });
   return {
     name: `Chromium ${browser.version()}`,
     page: async (size = VIEWPORT) => {

@@ -10,16 +10,17 @@ const LOOK_MS = 50;
  * @param {string} what in words, for whoever reads the failure
  * @param {number} deadlineMs
  * @param {() => Promise<T> | T} condition
+ * @param {number} [lookMs] between two looks
  * @returns {Promise<Exclude<T, false | null | undefined | 0 | "">>}
  */
-export async function until(what, deadlineMs, condition) {
+export async function until(what, deadlineMs, condition, lookMs = LOOK_MS) {
   const end = Date.now() + deadlineMs;
   /** @type {unknown} */ let seen;
   for (;;) {
     seen = await condition();
     if (seen) return /** @type {any} */ (seen);
     if (Date.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
 }
 

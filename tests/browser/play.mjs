@@ -8,8 +8,8 @@ const LONGEST_MS = 150_000;
 
 const name = process.argv[2];
 endBy(LONGEST_MS);
-const { play, media = "loopback" } = await import(`./scenarios/${name}.mjs`);
-const server = await Server.start(media);
+const { play } = await import(`./scenarios/${name}.mjs`);
+const server = await Server.start();
 /** @type {(() => Promise<unknown>)[]} */ const closers = [];
 
 /** Remembers to close a browser. @template {{ close: () => Promise<unknown> }} T @param {Promise<T>} opening */

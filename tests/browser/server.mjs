@@ -4,7 +4,6 @@ import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { networkInterfaces } from "node:os";
 import { until } from "./deadline.mjs";
 
 /** A port that nobody uses just now. @param {"tcp" | "udp"} kind */
@@ -22,22 +21,10 @@ export class Server {
   #log = "";
   #http = 0;
   #media = 0;
-  #address;
 
-  /** @param {string} address of media */
-  constructor(address) {
-    this.#address = address;
-  }
-
-  /**
-   * Starts the binary that `CONFAB` names. Media is received on the loopback address, as without configuration, or on the
-   * machine's own: Firefox pairs no candidate with a loopback address, whatever its preferences say.
-   *
-   * @param {"loopback" | "own"} media
-   */
-  static async start(media) {
-    const own = Object.values(networkInterfaces()).flat().find((one) => one?.family === "IPv4" && !one.internal);
-    const server = new Server(media === "own" && own ? own.address : "127.0.0.1");
+  /** Starts the binary that `CONFAB` names, as without configuration but for the ports. */
+  static async start() {
+    const server = new Server();
     server.#http = await freePort("tcp");
     server.#media = await freePort("udp");
     await server.#run();
@@ -56,7 +43,7 @@ export class Server {
   async #run() {
     const binary = process.env.CONFAB;
     if (!binary) throw new Error("CONFAB must name the server's binary");
-    const child = spawn(binary, ["--http", `127.0.0.1:${this.#http}`, "--media", `${this.#address}:${this.#media}`], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(binary, ["--http", `127.0.0.1:${this.#http}`, "--media-port", `${this.#media}`], { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     child.stdout.on("data", (data) => (this.#log += data));
     child.stderr.on("data", (data) => (this.#log += data));

@@ -6,9 +6,11 @@
 //!                                └─ oracle: what was sent has no gap of ours; what came can be decoded
 //! ```
 
+pub mod bits;
 pub mod check;
 pub mod client;
 pub mod clock;
+pub mod codec;
 pub mod deadline;
 pub mod meeting;
 pub mod oracle;

@@ -133,8 +133,9 @@ pub fn run(seed: u64, steps: &[Step]) -> Digest {
     for (line, step) in steps.iter().enumerate() {
         if let Err(what) = run.step(step) {
             panic!(
-                "seed {seed}, line {line}, at {:?}: {step:?}: {what}",
-                run.meeting.now().elapsed()
+                "seed {seed}, line {line}, at {:?}: {step:?}: {what}; complaints: {:#?}",
+                run.meeting.now().elapsed(),
+                first(&run.meeting.complaints())
             );
         }
     }

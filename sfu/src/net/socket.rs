@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use arrayvec::ArrayVec;
 use socket2::{Domain, Protocol, Type};
 
-use super::batch::{Ecn, Path, RecvBatch, SendBatch};
+use super::batch::{Ecn, Path, RUN_MAX, RecvBatch, Run, SendBatch};
 use super::clock::Clock;
 use super::syscall::{self, MESSAGES};
 use crate::drop::DropReason;
@@ -19,6 +19,8 @@ pub struct Socket {
     socket: socket2::Socket,
     local: u8,
     address: SocketAddr,
+    /// Datagrams of the longest run it sends: 1 once the system has refused runs.
+    longest: usize,
 }
 
 /// How far a socket came with a batch.
@@ -55,9 +57,13 @@ impl Socket {
         socket.set_recv_buffer_size(BUFFER_BYTES)?;
         socket.set_send_buffer_size(BUFFER_BYTES)?;
         syscall::enable(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)?;
+        // Linux before 5.0 has no runs: then every datagram comes alone.
+        if let Err(error) = syscall::enable(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO) {
+            tracing::debug!(%address, %error, "datagrams are received one by one");
+        }
         socket.bind(&address.into())?;
         let address = socket.local_addr()?.as_socket().unwrap_or(address);
-        Ok(Self { socket, local, address })
+        Ok(Self { socket, local, address, longest: RUN_MAX })
     }
 
     /// The address it is bound to, with the port that port 0 became.
@@ -69,7 +75,7 @@ impl Socket {
     /// Moves what has arrived into the free buffers of `batch`, in the order of its arrival, until nothing is left or
     /// the batch is full. Returns how many buffers it used.
     ///
-    /// A datagram longer than its buffer is counted as [`DropReason::DatagramTooLong`]. An error that is pending on the
+    /// A datagram longer than [`DATAGRAM_MAX`](super::batch::DATAGRAM_MAX) is counted as [`DropReason::DatagramTooLong`]. An error that is pending on the
     /// socket (a port somewhere that was unreachable) is counted and passed over: it costs no datagram.
     pub fn receive(&self, clock: &Clock, batch: &mut RecvBatch, counters: &mut Counters) -> usize {
         let mut used = 0;
@@ -106,22 +112,21 @@ impl Socket {
     ) {
         let now = clock.now();
         for message in messages {
-            counters.datagrams.count(Direction::Received);
+            let segment = message.segment.unwrap_or(message.length).max(1);
+            let count = message.length.div_ceil(segment).max(1) as u64;
+            counters.runs.count(Direction::Received);
+            counters.datagrams.add(Direction::Received, count);
             counters.bytes.add(Direction::Received, message.length as u64);
-            match message.remote {
-                Some(remote) if !message.truncated => {
-                    let path = Path { local: self.local, remote };
-                    let arrival = clock.arrival(message.stamp, now);
-                    batch.fill(path, arrival, ecn_of(message.traffic_class), message.length);
-                }
-                Some(_) => {
-                    counters.dropped.count(DropReason::DatagramTooLong);
-                    batch.skip();
-                }
-                None => {
-                    counters.dropped.count(DropReason::DatagramUnknown);
-                    batch.skip();
-                }
+            let path = message.remote.map(|remote| Path { local: self.local, remote });
+            let Some(path) = path.filter(|_| message.length > 0) else {
+                counters.dropped.count(DropReason::DatagramUnknown);
+                batch.skip();
+                continue;
+            };
+            let (arrival, ecn) = (clock.arrival(message.stamp, now), ecn_of(message.traffic_class));
+            if message.truncated || !batch.fill(path, arrival, ecn, message.length, segment) {
+                counters.dropped.add(DropReason::DatagramTooLong, count);
+                batch.skip();
             }
         }
     }
@@ -129,10 +134,9 @@ impl Socket {
     /// Sends this socket's datagrams of `batch`, in order, from place `first` on. The other sockets' are passed over.
     ///
     /// A datagram that the system refuses for good is counted by its reason and passed over; the rest goes on.
-    pub fn send(&self, batch: &SendBatch, first: usize, counters: &mut Counters) -> Sent {
-        send_with(batch, self.local, first, counters, |datagrams| {
-            syscall::send(self.socket.as_fd(), datagrams)
-        })
+    pub fn send(&mut self, batch: &SendBatch, first: usize, counters: &mut Counters) -> Sent {
+        let (socket, ours) = (self.socket.as_fd(), (self.local, &mut self.longest));
+        send_with(batch, ours, first, counters, |runs| syscall::send(socket, runs))
     }
 }
 
@@ -145,74 +149,103 @@ impl AsFd for Socket {
 /// As [`Socket::send`], with `call` in the place of `sendmmsg`.
 fn send_with(
     batch: &SendBatch,
-    local: u8,
+    (local, longest): (u8, &mut usize),
     first: usize,
     counters: &mut Counters,
-    mut call: impl FnMut(&ArrayVec<(SocketAddr, &[u8]), MESSAGES>) -> io::Result<usize>,
+    mut call: impl FnMut(&ArrayVec<Run<'_>, MESSAGES>) -> io::Result<usize>,
 ) -> Sent {
     let mut next = first;
     let mut attempts = 0;
+    // Up to here datagrams go one by one: a run of them was refused.
+    let mut singly = 0;
     loop {
-        let mut chunk = ArrayVec::new();
-        let mut places = ArrayVec::<usize, MESSAGES>::new();
-        let ours = batch.datagrams_from(next).filter(|(_, path, _)| path.local == local);
-        for (place, path, data) in ours.take(MESSAGES) {
-            chunk.push((path.remote, data));
-            places.push(place);
-        }
-        let Some(&place) = places.first() else { return Sent::All };
-        let refusal = match call(&chunk) {
+        let runs = gather(batch, local, next, singly, *longest);
+        let Some(run) = runs.first().copied() else { return Sent::All };
+        let after = run.place + run.count;
+        let error = match call(&runs) {
             Ok(taken) => {
-                let sent = chunk.iter().take(taken);
-                counters.datagrams.add(Direction::Sent, sent.len() as u64);
-                counters.bytes.add(Direction::Sent, sent.map(|(_, data)| data.len() as u64).sum());
-                next = places
-                    .get(taken)
-                    .copied()
-                    .unwrap_or_else(|| places.last().map_or(batch.len(), |last| last + 1));
+                for run in runs.iter().take(taken) {
+                    counters.runs.count(Direction::Sent);
+                    counters.datagrams.add(Direction::Sent, run.count as u64);
+                    counters.bytes.add(Direction::Sent, run.data.len() as u64);
+                    next = run.place + run.count;
+                }
                 attempts = 0;
                 continue;
             }
-            Err(error) => Refusal::of(&error),
+            Err(error) => error,
         };
-        match refusal {
-            Refusal::Again if attempts < ERRORS_MAX => attempts += 1,
+        match Refusal::of(&error, run.count) {
+            Refusal::Again if attempts < ERRORS_MAX => {
+                attempts += 1;
+                continue;
+            }
             Refusal::Full(by) => {
                 counters.sends_blocked.count(by);
-                return Sent::Stopped { at: place, by };
+                return Sent::Stopped { at: run.place, by };
             }
-            Refusal::Again => next = drop_one(place, DropReason::SendFailed, counters),
-            Refusal::Drop(reason) => next = drop_one(place, reason, counters),
+            Refusal::Runs => {
+                tracing::warn!(%error, "the system sends no runs of datagrams: one by one from here on");
+                *longest = 1;
+            }
+            Refusal::Run => singly = after,
+            Refusal::Again => {
+                counters.dropped.add(DropReason::SendFailed, run.count as u64);
+                next = after;
+            }
+            Refusal::Drop(reason) => {
+                counters.dropped.add(reason, run.count as u64);
+                next = after;
+            }
         }
-        if next > place {
-            attempts = 0;
-        }
+        attempts = 0;
     }
 }
 
-fn drop_one(place: usize, reason: DropReason, counters: &mut Counters) -> usize {
-    counters.dropped.count(reason);
-    place + 1
+/// The next runs of socket `local`, as many as one call takes; those that begin before place `singly` of one datagram.
+fn gather(
+    batch: &SendBatch,
+    local: u8,
+    first: usize,
+    singly: usize,
+    longest: usize,
+) -> ArrayVec<Run<'_>, MESSAGES> {
+    let mut next = first;
+    let mut runs = ArrayVec::new();
+    while !runs.is_full() {
+        let longest = if next < singly { 1 } else { longest };
+        let Some(run) = batch.run_from(next, local, longest) else { break };
+        next = run.place + run.count;
+        runs.push(run);
+    }
+    runs
 }
 
-/// What a failed send means for its first datagram.
+/// What a failed send means for its first run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Refusal {
-    /// The error is no fault of this datagram.
+    /// The error is no fault of these datagrams.
     Again,
-    /// It will have room later.
+    /// They will have room later.
     Full(Blocked),
-    /// It will never be sent.
+    /// No run will ever be sent by this socket; each of its datagrams may be.
+    Runs,
+    /// This run will never be sent; each of its datagrams may be.
+    Run,
+    /// None of it will ever be sent.
     Drop(DropReason),
 }
 
 impl Refusal {
-    fn of(error: &io::Error) -> Self {
+    fn of(error: &io::Error, datagrams: usize) -> Self {
         match error.raw_os_error() {
             // ECONNREFUSED tells of an earlier datagram, to whomever.
             Some(libc::EINTR | libc::ECONNREFUSED) => Self::Again,
             Some(libc::EAGAIN) => Self::Full(Blocked::Socket),
             Some(libc::ENOBUFS | libc::ENOMEM) => Self::Full(Blocked::Device),
+            // EIO: the device cannot compute their checksums. EINVAL: the kernel does not know runs, or not so long ones.
+            Some(libc::EIO | libc::EINVAL) if datagrams > 1 => Self::Runs,
+            Some(libc::EMSGSIZE) if datagrams > 1 => Self::Run,
             Some(libc::EMSGSIZE) => Self::Drop(DropReason::SendTooLong),
             Some(
                 libc::ENETUNREACH

@@ -51,11 +51,11 @@ fn receive(socket: &Socket, clock: &Clock, count: usize, counters: &mut Counters
 #[test]
 fn many_datagrams_of_all_sizes_arrive_in_order() {
     for address in [V4, V6] {
-        let (sender, receiver) = (bind(address, 0), bind(address, 5));
+        let (mut sender, receiver) = (bind(address, 0), bind(address, 5));
         let clock = Clock::new();
         let mut counters = Counters::default();
         let mut batch = SendBatch::new();
-        let payload = |index: usize| vec![index.to_le_bytes()[0]; index * 53 % (DATAGRAM_MAX + 1)];
+        let payload = |index: usize| vec![index.to_le_bytes()[0]; index * 53 % DATAGRAM_MAX + 1];
         // In rounds that fit the smallest receive buffer Linux has by default (212,992 bytes, with overhead).
         for round in 0..12 {
             let indices = round * 60..(round + 1) * 60;
@@ -79,12 +79,13 @@ fn many_datagrams_of_all_sizes_arrive_in_order() {
 
 #[test]
 fn a_full_batch_leaves_the_rest_for_the_next() {
-    let (sender, receiver) = (bind(V4, 0), bind(V4, 0));
+    let (mut sender, receiver) = (bind(V4, 0), bind(V4, 0));
     let mut counters = Counters::default();
     let mut batch = SendBatch::new();
     let count = u8::try_from(RECV_MAX + 10).unwrap();
     for index in 0..count {
-        write(&mut batch, 0, receiver.address(), &[index]);
+        // Each longer than the last: no two make a run.
+        write(&mut batch, 0, receiver.address(), &vec![index; usize::from(index) + 1]);
     }
     assert_eq!(sender.send(&batch, 0, &mut counters), Sent::All);
     let clock = Clock::new();
@@ -93,7 +94,7 @@ fn a_full_batch_leaves_the_rest_for_the_next() {
     assert_eq!(receiver.receive(&clock, &mut received, &mut counters), 0, "no room");
     received.clear();
     assert_eq!(receiver.receive(&clock, &mut received, &mut counters), 10);
-    assert_eq!(received.datagrams().next().unwrap().data, [count - 10]);
+    assert_eq!(received.datagrams().next().unwrap().data[0], count - 10);
     received.clear();
     assert_eq!(receiver.receive(&clock, &mut received, &mut counters), 0, "nothing left");
 }
@@ -101,7 +102,7 @@ fn a_full_batch_leaves_the_rest_for_the_next() {
 #[test]
 fn the_kernel_stamps_arrivals_between_sending_and_receiving() {
     for address in [V4, V6] {
-        let (sender, receiver) = (bind(address, 0), bind(address, 0));
+        let (mut sender, receiver) = (bind(address, 0), bind(address, 0));
         let mut clock = Clock::new();
         let mut counters = Counters::default();
         let mut batch = SendBatch::new();
@@ -158,22 +159,23 @@ fn congestion_marks_come_with_the_datagram() {
 }
 
 #[test]
-fn a_datagram_that_is_too_long_is_counted_and_its_neighbours_arrive() {
+fn a_datagram_that_is_too_long_or_empty_is_counted_and_its_neighbours_arrive() {
     let receiver = bind(V4, 0);
     let sender = std::net::UdpSocket::bind(V4).unwrap();
     for data in [&b"before"[..], &[0; DATAGRAM_MAX + 1], b"", &[1; DATAGRAM_MAX], b"after"] {
         sender.send_to(data, receiver.address()).unwrap();
     }
     let mut counters = Counters::default();
-    let got = receive(&receiver, &Clock::new(), 4, &mut counters);
+    let got = receive(&receiver, &Clock::new(), 3, &mut counters);
     let data: Vec<_> = got.into_iter().map(|got| got.data).collect();
-    assert_eq!(data, [&b"before"[..], b"", &[1; DATAGRAM_MAX], b"after"]);
+    assert_eq!(data, [&b"before"[..], &[1; DATAGRAM_MAX], b"after"]);
     assert_eq!(counters.dropped.of(DropReason::DatagramTooLong), 1);
+    assert_eq!(counters.dropped.of(DropReason::DatagramUnknown), 1, "the empty one");
 }
 
 #[test]
 fn a_refusing_port_costs_the_others_nothing() {
-    let (sender, receiver) = (bind(V4, 0), bind(V4, 0));
+    let (mut sender, receiver) = (bind(V4, 0), bind(V4, 0));
     // Asks the kernel to report unreachable ports, which an unconnected socket else never hears of.
     report_errors(&sender);
     // tcpmux: nobody listens there, least of all by UDP.
@@ -202,7 +204,8 @@ fn a_refusing_port_costs_the_others_nothing() {
     // And receiving: the pending error comes first, what has arrived after it.
     batch.clear();
     write(&mut batch, 0, sender.address(), b"answer");
-    assert_eq!(receiver.send(&batch, 0, &mut counters), Sent::All);
+    let mut answering = receiver;
+    assert_eq!(answering.send(&batch, 0, &mut counters), Sent::All);
     batch.clear();
     write(&mut batch, 0, nobody, b"refused");
     assert_eq!(sender.send(&batch, 0, &mut counters), Sent::All);
@@ -218,7 +221,7 @@ fn report_errors(socket: &Socket) {
 
 #[test]
 fn a_datagram_the_system_refuses_is_dropped_alone_and_by_reason() {
-    let (sender, receiver) = (bind(V4, 0), bind(V4, 0));
+    let (mut sender, receiver) = (bind(V4, 0), bind(V4, 0));
     let mut counters = Counters::default();
     let mut batch = SendBatch::new();
     let to = receiver.address();
@@ -250,13 +253,13 @@ fn scripted(count: u8, first: usize, script: Vec<Says>) -> (Vec<u8>, Sent, Count
     let mut counters = Counters::default();
     let mut taken = Vec::new();
     let mut script = script.into_iter();
-    let sent = send_with(&batch, 0, first, &mut counters, |chunk| {
+    let sent = send_with(&batch, (0, &mut RUN_MAX.clone()), first, &mut counters, |chunk| {
         let count = match script.next() {
             Some(Fails(code)) => return Err(io::Error::from_raw_os_error(code)),
             Some(Takes(count)) => count,
             None => chunk.len(),
         };
-        taken.extend(chunk.iter().take(count).map(|(_, data)| data[0]));
+        taken.extend(chunk.iter().take(count).map(|run| run.data[0]));
         Ok(count)
     });
     (taken, sent, counters)
@@ -317,9 +320,74 @@ fn each_refusal_for_good_drops_one_and_has_its_reason() {
     }
 }
 
+/// Sends two runs of three to a kernel that says `script` and then takes all; how many datagrams each message had.
+fn scripted_runs(script: Vec<Says>) -> (Vec<usize>, usize, Counters) {
+    let mut batch = SendBatch::new();
+    for port in [9, 10] {
+        for index in 0..3_u8 {
+            write(&mut batch, 0, SocketAddr::from(([127, 0, 0, 1], port)), &[index]);
+        }
+    }
+    let (mut counters, mut longest, mut taken) = (Counters::default(), RUN_MAX, Vec::new());
+    let mut script = script.into_iter();
+    let sent = send_with(&batch, (0, &mut longest), 0, &mut counters, |runs| {
+        let count = match script.next() {
+            Some(Fails(code)) => return Err(io::Error::from_raw_os_error(code)),
+            Some(Takes(count)) => count,
+            None => runs.len(),
+        };
+        taken.extend(runs.iter().take(count).map(|run| run.count));
+        Ok(count)
+    });
+    assert_eq!(sent, Sent::All);
+    (taken, longest, counters)
+}
+
+#[test]
+fn where_the_system_refuses_runs_the_same_datagrams_go_one_by_one_and_so_does_all_that_follows() {
+    for code in [libc::EIO, libc::EINVAL] {
+        let (taken, longest, counters) = scripted_runs(vec![Fails(code)]);
+        assert_eq!((taken, longest), (vec![1; 6], 1));
+        assert_eq!(counters.datagrams.of(Direction::Sent), 6);
+        assert_eq!(counters.dropped.of(DropReason::SendFailed), 0);
+    }
+}
+
+#[test]
+fn a_run_too_long_for_its_way_goes_one_by_one_and_the_next_is_a_run_again() {
+    let (taken, longest, counters) = scripted_runs(vec![Fails(libc::EMSGSIZE)]);
+    assert_eq!((taken, longest), (vec![1, 1, 1, 3], RUN_MAX));
+    assert_eq!(counters.runs.of(Direction::Sent), 4);
+}
+
+#[test]
+fn a_run_that_nobody_can_be_reached_with_is_dropped_whole_and_counted() {
+    let (taken, _, counters) = scripted_runs(vec![Fails(libc::ENETUNREACH)]);
+    assert_eq!(taken, [3]);
+    assert_eq!(counters.dropped.of(DropReason::SendUnreachable), 3);
+}
+
+#[test]
+fn runs_cross_the_kernel_whole_and_are_taken_apart_again() {
+    for address in [V4, V6] {
+        let (mut sender, receiver) = (bind(address, 0), bind(address, 0));
+        let mut counters = Counters::default();
+        let mut batch = SendBatch::new();
+        let data = |index: u8| vec![index; if index % 20 == 19 { 700 } else { 1200 }];
+        for index in 0..40 {
+            write(&mut batch, 0, receiver.address(), &data(index));
+        }
+        assert_eq!(sender.send(&batch, 0, &mut counters), Sent::All);
+        let got = receive(&receiver, &Clock::new(), 40, &mut counters);
+        assert!(got.iter().map(|got| got.data.clone()).eq((0..40).map(data)));
+        assert_eq!(counters.datagrams.of(Direction::Received), 40);
+        assert_eq!(counters.runs.of(Direction::Sent), 2);
+    }
+}
+
 #[test]
 fn a_whole_batch_goes_out_and_receiving_and_sending_allocate_nothing() {
-    let (sender, receiver) = (bind(V4, 0), bind(V4, 0));
+    let (mut sender, receiver) = (bind(V4, 0), bind(V4, 0));
     let clock = Clock::new();
     let (mut outgoing, mut received) = (SendBatch::new(), RecvBatch::new());
     let mut counters = Counters::default();

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use super::batch::DATAGRAM_MAX;
+use super::batch::{Buffer, Run};
 
 /// Messages of one call. The call itself costs 0.1 µs, shared by this many; more would only make the arrays on the
 /// stack larger (they are cleared each time).
@@ -30,21 +30,23 @@ pub(super) struct Message {
     pub(super) remote: Option<SocketAddr>,
     /// Bytes in the buffer, at most its size.
     pub(super) length: usize,
-    /// Whether the datagram was longer than the buffer.
+    /// Whether it was longer than the buffer.
     pub(super) truncated: bool,
+    /// How long each datagram of a run is, but the last, which may be shorter; `None` for a single one.
+    pub(super) segment: Option<usize>,
     /// When it arrived, since 1970, if the kernel stamped it.
     pub(super) stamp: Option<Duration>,
     /// Its TOS or traffic class byte (RFC 3168, section 5), 0 if unknown.
     pub(super) traffic_class: u8,
 }
 
-/// Receives what is there into `buffers`, one datagram each, at most [`MESSAGES`]; the socket must be non-blocking.
+/// Receives what is there into `buffers`, one datagram or run each, at most [`MESSAGES`]; the socket must be non-blocking.
 ///
 /// # Errors
 /// What `recvmmsg` says: `WouldBlock` where nothing is there, and whatever error is pending on the socket.
 pub(super) fn receive(
     socket: BorrowedFd<'_>,
-    buffers: &mut [[u8; DATAGRAM_MAX]],
+    buffers: &mut [Buffer],
 ) -> io::Result<ArrayVec<Message, MESSAGES>> {
     let count = buffers.len().min(MESSAGES);
     let mut names = [Name::EMPTY; MESSAGES];
@@ -76,10 +78,11 @@ pub(super) fn receive(
 }
 
 fn message_of(header: &libc::mmsghdr, name: &Name) -> Message {
-    let length = usize::try_from(header.msg_len).unwrap_or(usize::MAX).min(DATAGRAM_MAX);
+    let length = usize::try_from(header.msg_len).unwrap_or(usize::MAX).min(size_of::<Buffer>());
     let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+    let remote = name.address();
     let mut message =
-        Message { remote: name.address(), length, truncated, stamp: None, traffic_class: 0 };
+        Message { remote, length, truncated, segment: None, stamp: None, traffic_class: 0 };
     // SAFETY: msg_control and msg_controllen describe a `Control` of the caller (alive, aligned for cmsghdr), of which
     // the kernel wrote msg_controllen bytes and left well-formed headers.
     let mut control = unsafe { libc::CMSG_FIRSTHDR(&raw const header.msg_hdr) };
@@ -102,6 +105,11 @@ fn message_of(header: &libc::mmsghdr, name: &Name) -> Message {
                 let class = unsafe { payload::<libc::c_int>(control, length) };
                 message.traffic_class =
                     class.and_then(|class| u8::try_from(class).ok()).unwrap_or(0);
+            }
+            (libc::SOL_UDP, libc::UDP_GRO) => {
+                // SAFETY: as above. The kernel writes an int.
+                let segment = unsafe { payload::<libc::c_int>(control, length) };
+                message.segment = segment.and_then(|segment| usize::try_from(segment).ok());
             }
             _ => {}
         }
@@ -130,34 +138,40 @@ fn duration_of(time: libc::timespec) -> Option<Duration> {
     Some(Duration::new(seconds, nanos))
 }
 
-/// Sends `datagrams`, in order, in one call; returns how many the kernel took, which may be fewer than there are.
+/// Sends `runs`, in order, in one call; returns how many the kernel took, which may be fewer than there are.
 ///
 /// # Errors
-/// What `sendmmsg` says about the first datagram; an error of a later one shows at the next call.
+/// What `sendmmsg` says about the first run; an error of a later one shows at the next call.
 pub(super) fn send(
     socket: BorrowedFd<'_>,
-    datagrams: &ArrayVec<(SocketAddr, &[u8]), MESSAGES>,
+    runs: &ArrayVec<Run<'_>, MESSAGES>,
 ) -> io::Result<usize> {
     let mut names = [Name::EMPTY; MESSAGES];
+    let mut segments = [Segment::EMPTY; MESSAGES];
     // SAFETY: as in `receive`: plain data, all bits zero.
     let (mut vectors, mut headers): ([libc::iovec; MESSAGES], [libc::mmsghdr; MESSAGES]) =
         unsafe { (zeroed(), zeroed()) };
-    let places = headers.iter_mut().zip(&mut vectors).zip(&mut names);
-    for (((header, vector), name), (remote, data)) in places.zip(datagrams) {
+    let places = headers.iter_mut().zip(&mut vectors).zip(&mut names).zip(&mut segments);
+    for ((((header, vector), name), segment), run) in places.zip(runs) {
         let length;
-        (*name, length) = Name::of(*remote);
-        vector.iov_base = data.as_ptr().cast_mut().cast();
-        vector.iov_len = data.len();
+        (*name, length) = Name::of(run.remote);
+        vector.iov_base = run.data.as_ptr().cast_mut().cast();
+        vector.iov_len = run.data.len();
         header.msg_hdr.msg_iov = vector;
         header.msg_hdr.msg_iovlen = 1;
         header.msg_hdr.msg_name = (&raw mut *name).cast();
         header.msg_hdr.msg_namelen = length;
+        if run.count > 1 {
+            *segment = Segment::of(run.segment);
+            header.msg_hdr.msg_control = (&raw mut *segment).cast();
+            header.msg_hdr.msg_controllen = size_of::<Segment>() as _;
+        }
     }
-    // SAFETY: as many headers as there are datagrams (at most MESSAGES, by their type) were filled above; each points
-    // to one iovec and one name of its own with their true sizes, alive until after the call. The kernel writes msg_len
-    // into the headers, which are ours, and only reads the data behind the iovecs.
+    // SAFETY: as many headers as there are runs (at most MESSAGES, by their type) were filled above; each points to one
+    // iovec, one name and at most one control message of its own with their true sizes, alive until after the call. The
+    // kernel writes msg_len into the headers, which are ours, and only reads what they point to.
     let taken = unsafe {
-        libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count_of(datagrams.len()), 0)
+        libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), count_of(runs.len()), 0)
     };
     usize::try_from(taken).map_err(|_| io::Error::last_os_error())
 }
@@ -355,7 +369,30 @@ const AF_INET: libc::sa_family_t = libc::AF_INET as libc::sa_family_t;
 #[expect(clippy::cast_possible_truncation, reason = "2 and 10")]
 const AF_INET6: libc::sa_family_t = libc::AF_INET6 as libc::sa_family_t;
 
-/// Room for the control messages of a datagram: a time stamp and a traffic class.
+/// The control message that tells the kernel how long the datagrams of a run are.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Segment {
+    header: libc::cmsghdr,
+    length: u16,
+}
+
+impl Segment {
+    // SAFETY: plain integers.
+    const EMPTY: Self = unsafe { zeroed() };
+
+    fn of(length: usize) -> Self {
+        let mut segment = Self::EMPTY;
+        // SAFETY: CMSG_LEN only computes.
+        segment.header.cmsg_len = unsafe { libc::CMSG_LEN(length_of::<u16>()) } as _;
+        segment.header.cmsg_level = libc::SOL_UDP;
+        segment.header.cmsg_type = libc::UDP_SEGMENT;
+        segment.length = u16::try_from(length).unwrap_or(u16::MAX);
+        segment
+    }
+}
+
+/// Room for the control messages of a datagram: a time stamp, a traffic class and the length of a run's parts.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 struct Control([u8; CONTROL_BYTES]);
@@ -364,17 +401,22 @@ impl Control {
     const EMPTY: Self = Self([0; CONTROL_BYTES]);
 }
 
-/// 56 bytes are needed on 64-bit machines, less on others.
-const CONTROL_BYTES: usize = 64;
+/// 80 bytes are needed on 64-bit machines, less on others.
+const CONTROL_BYTES: usize = 96;
 
 const _: () = {
     // SAFETY: CMSG_SPACE only computes.
     let needed = unsafe {
         libc::CMSG_SPACE(length_of::<libc::timespec>())
-            + libc::CMSG_SPACE(length_of::<libc::c_int>())
+            + 2 * libc::CMSG_SPACE(length_of::<libc::c_int>())
     };
     assert!(needed as usize <= CONTROL_BYTES);
     assert!(align_of::<libc::cmsghdr>() <= align_of::<Control>());
+    // A cmsghdr, its payload right behind it, and what aligns the next: as `cmsg(3)` lays them out.
+    // SAFETY: CMSG_LEN and CMSG_SPACE only compute.
+    let (before, whole) = unsafe { (libc::CMSG_LEN(0), libc::CMSG_SPACE(length_of::<u16>())) };
+    assert!(std::mem::offset_of!(Segment, length) == before as usize);
+    assert!(size_of::<Segment>() == whole as usize);
 };
 
 #[expect(

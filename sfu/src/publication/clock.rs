@@ -1,5 +1,7 @@
 //! A publisher's wall clock in terms of ours, so that its sound and picture can be reported in one time.
 
+use std::time::Duration;
+
 /// What to add to a publisher's NTP times to have ours, learnt from its sender reports.
 ///
 /// All streams of one participant share it: what was captured together stays together, however wrong its clock is.
@@ -24,6 +26,13 @@ impl PublisherClock {
     pub fn ours(&self, theirs: u64) -> Option<u64> {
         self.offset.map(|offset| theirs.wrapping_add_signed(offset))
     }
+}
+
+/// A duration in NTP units: 2³² a second.
+#[must_use]
+pub(crate) fn ntp_units(duration: Duration) -> u64 {
+    let fraction = (u64::from(duration.subsec_nanos()) << 32) / 1_000_000_000;
+    (duration.as_secs() << 32).wrapping_add(fraction)
 }
 
 /// Half a second: more than queues of a usable call add, less than any clock that is being set moves.

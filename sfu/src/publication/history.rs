@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use arrayvec::ArrayVec;
 use simulcast::RtpTimestamp;
 use simulcast::codec::PacketInfo;
 
@@ -145,6 +146,23 @@ impl History {
         })
     }
 
+    /// The packets of `encoding` that come after number `sequence` in their stream and are here, in the order of their
+    /// numbers: of the last [`FOLLOWING_MAX`] packets of all encodings, no others.
+    #[must_use]
+    pub fn following(&self, encoding: u8, sequence: u64) -> ArrayVec<HistoryKey, FOLLOWING_MAX> {
+        let mut found: ArrayVec<(u64, HistoryKey), FOLLOWING_MAX> = (0..)
+            .take(FOLLOWING_MAX)
+            .map_while(|age: u32| {
+                let key = HistoryKey(self.next.0.wrapping_sub(age + 1));
+                self.get(key).map(|packet| (packet.meta, key))
+            })
+            .filter(|(meta, _)| meta.encoding == encoding && meta.sequence > sequence)
+            .map(|(meta, key)| (meta.sequence, key))
+            .collect();
+        found.sort_unstable_by_key(|(sequence, _)| *sequence);
+        found.into_iter().map(|(_, key)| key).collect()
+    }
+
     /// Where the next `length` bytes go without wrapping around, counted as `written`.
     fn place_for(&self, length: usize) -> u64 {
         let left = self.arena.len() - self.offset(self.written);
@@ -168,6 +186,10 @@ pub const VIDEO_BYTES: usize = 512 << 10;
 /// Packets of history for each encoding of a picture: 1.7 s of 2.5 Mbit/s are 440 packets of 1,200 bytes; small
 /// layers send shorter ones.
 pub const VIDEO_PACKETS: usize = 1024;
+
+/// Packets that [`History::following`] looks at: those of the second for which a lost packet is asked for again, with
+/// three encodings of 2.2 Mbit/s together in packets of 1,100 bytes.
+pub const FOLLOWING_MAX: usize = 256;
 
 /// Bytes of history of a sound: 5 s of the 100 kbit/s that browsers stay below unless told otherwise.
 pub const AUDIO_BYTES: usize = 64 << 10;
@@ -225,6 +247,23 @@ mod tests {
         assert!(history.get(first).is_none());
         assert_eq!(history.get(second).unwrap().payload, [2; 1400]);
         assert_eq!(history.get(third).unwrap().payload, [3; 300]);
+    }
+
+    #[test]
+    fn what_follows_a_packet_comes_in_the_order_of_its_stream() {
+        let mut history = History::new(1 << 20, 1024);
+        let mut push = |encoding, sequence| {
+            history.push(Meta { encoding, ..meta(sequence) }, b"", b"payload").unwrap()
+        };
+        let long_ago = push(1, 90);
+        (0..253).for_each(|sequence| {
+            push(0, sequence);
+        });
+        let (later, own, sooner) = (push(1, 12), push(1, 10), push(1, 11));
+        assert_eq!(history.following(1, 10).as_slice(), [sooner, later]);
+        assert_eq!(history.following(1, 9).as_slice(), [own, sooner, later]);
+        assert_eq!(history.following(2, 0).as_slice(), []);
+        assert!(history.get(long_ago).is_some(), "too old to be looked at, not gone");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub mod uplink;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
-use simulcast::codec::{self, PacketInfo};
+use simulcast::codec;
 use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber};
 
 use crate::channel::participant::ParticipantKey;
@@ -109,10 +109,8 @@ pub enum Received {
     Packet {
         /// Where it stands in the history.
         key: HistoryKey,
-        /// Its full sequence number.
-        index: u64,
-        /// What its payload says.
-        info: PacketInfo,
+        /// Later ones of its stream are here already.
+        late: bool,
     },
     /// Padding alone: nothing to forward, but its number must not look like a loss.
     Padding {
@@ -204,7 +202,7 @@ impl Publication {
             .history
             .push(meta, descriptor.unwrap_or_default(), packet.payload)
             .ok_or(DropReason::DatagramTooLong)?;
-        Ok(Received::Packet { key, index, info })
+        Ok(Received::Packet { key, late: kind == Arrival::Late })
     }
 
     /// Takes over what a new answer says. What has arrived stays.
@@ -215,11 +213,10 @@ impl Publication {
         self.spec = spec;
     }
 
-    /// The place of a payload type among the negotiated ones, and its clock.
+    /// Ticks a second of the clock of one of the negotiated payload maps, by its place among them.
     #[must_use]
-    pub fn payload(&self, payload_type: PayloadType) -> Option<(u8, u32)> {
-        let (place, map) = self.payload_map(payload_type).ok()?;
-        Some((place, map.format.clock_rate()))
+    pub fn clock_rate(&self, payload: u8) -> Option<u32> {
+        self.spec.payloads.get(usize::from(payload)).map(|map| map.format.clock_rate())
     }
 
     /// When a packet was captured, NTP in the publisher's clock, once a sender report was seen.

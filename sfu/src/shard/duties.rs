@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use simulcast::allocator::{WantId, allocate};
+use simulcast::allocator::{Budget, WantId, allocate};
 use simulcast::{Bitrate, Layer};
 
 use super::Shard;
@@ -192,7 +192,8 @@ impl Shard {
             layers.push(publication.layers(now));
         }
         let layers: Vec<&[Layer]> = layers.iter().map(|layers| layers.as_slice()).collect();
-        let budget = participant.prefer.budget.unwrap_or(Bitrate::MAX);
+        let limit = participant.prefer.budget.unwrap_or(Bitrate::MAX);
+        let budget = Budget { estimate: Bitrate::MAX, limit };
         let targets = allocate(now, budget, &wants, &layers, &participant.targets);
         let mut waiting = Vec::new();
         for slot in &mut participant.slots {

@@ -3,17 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::Shard;
-use super::ingress::ntp_units;
 use crate::channel::participant::ParticipantKey;
 use crate::drop::DropReason;
 use crate::media::{SlotId, Ssrc};
 use crate::metrics::Direction;
 use crate::net::batch::Datagram;
-use crate::packet::feedback::{ReportBlock, Rtcp, SenderReport, packets};
+use crate::packet::feedback::{NackEntries, ReportBlock, Rtcp, SenderReport, packets};
+use crate::publication::clock::ntp_units;
 use crate::subscription::forward::Outgoing;
 use crate::transport::pacer::Class;
 use crate::transport::sent::Resend;
-use simulcast::SequenceNumber;
 
 impl Shard {
     pub(super) fn rtcp(&mut self, now: Instant, datagram: Datagram<'_>) -> Result<(), DropReason> {
@@ -39,9 +38,7 @@ impl Shard {
             Rtcp::ReceiverReport { blocks, .. } => {
                 blocks.for_each(|block| self.report_block(arrival, key, &block));
             }
-            Rtcp::Nack { media, entries } => {
-                entries.for_each(|sequence| self.resend(now, key, media, sequence));
-            }
+            Rtcp::Nack { media, entries } => self.resend(now, key, media, entries),
             Rtcp::Pli { media } => self.keyframe_wanted(now, key, media),
             Rtcp::Fir(entries) => {
                 entries.for_each(|(media, _)| self.keyframe_wanted(now, key, media))
@@ -90,24 +87,45 @@ impl Shard {
         }
     }
 
-    fn resend(&mut self, now: Instant, key: ParticipantKey, media: Ssrc, sequence: SequenceNumber) {
-        self.counters.nacked_packets.count(Direction::Received);
+    /// Sends again what a receiver says it lost, as far as [`Sent::resend`](crate::transport::sent::Sent::resend) allows.
+    fn resend(
+        &mut self,
+        now: Instant,
+        key: ParticipantKey,
+        media: Ssrc,
+        mut lost: NackEntries<'_>,
+    ) {
+        let asked = lost.clone().count() as u64;
+        self.counters.nacked_packets.add(Direction::Received, asked);
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let round_trip = participant.round_trip();
+        let dropped = &mut self.counters.dropped;
         let Some(slot) = participant.slot_by_ssrc(media) else { return };
         if participant.slot(slot).is_none_or(|slot| slot.spec.rtx.is_none()) {
-            return self.counters.dropped.count(DropReason::RtxNotNegotiated);
+            return dropped.add(DropReason::RtxNotNegotiated, asked);
         }
-        let entry = match participant.transport.sent.resend(now, round_trip, slot, sequence) {
-            Resend::Now(entry) => entry,
-            Resend::TooSoon => return self.counters.dropped.count(DropReason::ResentJustNow),
-            Resend::Unknown => return self.counters.dropped.count(DropReason::ResendUnknown),
-        };
-        let (publication, key, rewrite) = (entry.publication, entry.history, entry.rewrite);
-        let outgoing = Outgoing { slot, resend: true, publication, key, rewrite };
-        let size = usize::from(entry.size);
-        if participant.transport.pacer.push(now, Class::Retransmission, size, outgoing).is_err() {
-            self.counters.dropped.count(DropReason::PacerFull);
+        while let Some(sequence) = lost.next() {
+            let entry = match participant.transport.sent.resend(now, round_trip, slot, sequence) {
+                Resend::Now(entry) => entry,
+                Resend::TooSoon => {
+                    dropped.count(DropReason::ResentJustNow);
+                    continue;
+                }
+                Resend::Unknown => {
+                    dropped.count(DropReason::ResendUnknown);
+                    continue;
+                }
+                Resend::TooMany => {
+                    return dropped.add(DropReason::NackTooMany, 1 + lost.count() as u64);
+                }
+            };
+            let (publication, key, rewrite) = (entry.publication, entry.history, entry.rewrite);
+            let outgoing = Outgoing { slot, resend: true, publication, key, rewrite };
+            let size = usize::from(entry.size);
+            let pacer = &mut participant.transport.pacer;
+            if pacer.push(now, Class::Retransmission, size, outgoing).is_err() {
+                dropped.count(DropReason::PacerFull);
+            }
         }
     }
 

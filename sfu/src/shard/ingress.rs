@@ -1,9 +1,8 @@
 //! A datagram's way in: to the participant it belongs to, and on to the receivers' pacers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use simulcast::SequenceNumber;
-use simulcast::rewriter::Capture;
 use slotmap::SlotMap;
 
 use super::Shard;
@@ -15,12 +14,12 @@ use crate::media::{MediaKind, SlotId};
 use crate::net::batch::{Datagram, Path};
 use crate::packet::header::Header;
 use crate::packet::stun::BindingRequest;
+use crate::publication::history::HistoryKey;
 use crate::publication::streams::{Origin, Role};
-use crate::publication::{Incoming, Publication, Received};
-use crate::subscription::forward::Offered;
+use crate::publication::{Incoming, Publication, PublicationKey, Received};
+use crate::subscription::forward::{Clocks, Course, Offered, Taken};
 use crate::transport::Handshake;
 use crate::transport::ice::Verdict;
-use crate::transport::pacer::Class;
 
 impl Shard {
     pub(super) fn datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
@@ -104,7 +103,9 @@ impl Shard {
             self.go_live(now, key, origin);
         }
         match received {
-            Received::Packet { .. } => self.forward(now, key, origin, &incoming, received),
+            Received::Packet { key: history, late } => {
+                self.forward(now, key, origin, history, late);
+            }
             Received::Padding { index } => self.skip(origin, index),
         }
         if kind == MediaKind::Audio {
@@ -142,53 +143,36 @@ impl Shard {
         }
     }
 
+    /// Offers a packet of `key`'s to all who subscribe to it; `late` tells that later ones are here already.
     fn forward(
         &mut self,
         now: Instant,
         key: ParticipantKey,
         origin: Origin,
-        incoming: &Incoming<'_>,
-        received: Received,
+        history: HistoryKey,
+        late: bool,
     ) {
-        let Received::Packet { key: history, index, info } = received else { return };
-        let Some(publication) = self.tables.publications.get_mut(origin.publication) else {
+        let (Some(publication), Some(owner)) =
+            (self.tables.publications.get(origin.publication), self.tables.participants.get(key))
+        else {
             return;
         };
-        let Some(owner) = self.tables.participants.get(key) else { return };
-        let arrival = incoming.arrival.saturating_duration_since(self.config.start);
-        let arrival_ntp = self.config.start_ntp.wrapping_add(ntp_units(arrival));
-        let theirs = publication.capture_ntp(origin.encoding, incoming.timestamp, incoming.arrival);
-        let ours = theirs.and_then(|theirs| owner.clock.ours(theirs));
-        let Some((payload, clock_rate)) = publication.payload(incoming.payload_type) else {
-            return;
-        };
-        let offered = Offered {
-            publication: origin.publication,
-            key: history,
-            encoding: origin.encoding,
-            payload,
-            index,
-            timestamp: incoming.timestamp,
-            clock_rate,
-            info,
-            capture: ours.map_or(Capture::Unknown, |ntp| Capture::Known {
-                clock: publication.spec.id.0,
-                ntp,
-            }),
-            arrival,
-            capture_ntp: ours.unwrap_or(arrival_ntp),
-        };
-        let size = incoming.payload.len() + PACKET_OVERHEAD;
-        let class = if publication.spec.source.kind() == MediaKind::Audio {
-            Class::Audio
-        } else {
-            Class::Video
-        };
+        let (start, start_ntp) = (self.config.start, self.config.start_ntp);
+        let clocks = Clocks { start, start_ntp, publisher: owner.clock };
+        let source = (origin.publication, publication);
+        let Some(offered) = Offered::new(source, history, &clocks) else { return };
         for subscriber in publication.subscribers() {
             let receiver = self.tables.participants.get_mut(subscriber.participant);
             let Some(receiver) = receiver else { continue };
-            match receiver.offer(now, subscriber.slot, &offered, class, size) {
-                Ok(()) => self.touched.insert(subscriber.participant),
+            match receiver.offer(now, subscriber.slot, &offered) {
+                Ok(course) => {
+                    self.touched.insert(subscriber.participant);
+                    if late && course == Course::Switched {
+                        let caught_up =
+                            receiver.catch_up(now, subscriber.slot, source, &offered, &clocks);
+                        caught_up.unwrap_or_else(|reason| self.counters.dropped.count(reason));
+                    }
+                }
                 Err(reason) => self.counters.dropped.count(reason),
             }
         }
@@ -259,21 +243,35 @@ impl Participant {
         now: Instant,
         slot: SlotId,
         offered: &Offered,
-        class: Class,
-        size: usize,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Course, DropReason> {
         if !self.told.connected {
             return Err(DropReason::ReceiverNotConnected);
         }
-        let outgoing = self.slot(slot).ok_or(DropReason::SlotChanged)?.offer(offered)?;
-        self.transport.pacer.push(now, class, size, outgoing).map_err(|_| DropReason::PacerFull)
+        let Taken { outgoing, course } =
+            self.slot(slot).ok_or(DropReason::SlotChanged)?.offer(offered)?;
+        let size = offered.length + PACKET_OVERHEAD;
+        let queued = self.transport.pacer.push(now, offered.class, size, outgoing);
+        queued.map(|()| course).map_err(|_| DropReason::PacerFull)
     }
-}
 
-/// A duration in NTP units: 2³² a second.
-pub(super) fn ntp_units(duration: Duration) -> u64 {
-    let fraction = (u64::from(duration.subsec_nanos()) << 32) / 1_000_000_000;
-    (duration.as_secs() << 32).wrapping_add(fraction)
+    /// Offers a slot what follows `first` and came before it: the rest of the keyframe that `first` begins, which was
+    /// refused until now. So a packet that is overtaken, or resent, on its way to us does not cost a picture.
+    #[cold]
+    fn catch_up(
+        &mut self,
+        now: Instant,
+        slot: SlotId,
+        source: (PublicationKey, &Publication),
+        first: &Offered,
+        clocks: &Clocks,
+    ) -> Result<(), DropReason> {
+        for key in source.1.history.following(first.encoding, first.index) {
+            if let Some(next) = Offered::new(source, key, clocks) {
+                self.offer(now, slot, &next)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// RTP header with extensions and CSRC (about 36) and the cipher's tag (16): near enough for pacing.

@@ -1,6 +1,6 @@
 //! From a packet in the history to a packet for one receiver.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use simulcast::codec::PacketInfo;
 use simulcast::rewriter::{Capture, Input, Rewrite};
@@ -9,9 +9,11 @@ use simulcast::{LayerId, RtpTimestamp};
 
 use super::slot::Slot;
 use crate::drop::DropReason;
-use crate::media::SlotId;
-use crate::publication::PublicationKey;
-use crate::publication::history::HistoryKey;
+use crate::media::{MediaKind, SlotId};
+use crate::publication::clock::{PublisherClock, ntp_units};
+use crate::publication::history::{HistoryKey, Recorded};
+use crate::publication::{Publication, PublicationKey};
+use crate::transport::pacer::Class;
 
 /// A packet as its publication offers it to its subscribers.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +38,12 @@ pub struct Offered {
     pub capture: Capture,
     /// When it arrived, since the shard's start.
     pub arrival: Duration,
-    /// The same in our NTP clock.
+    /// When it was captured, or arrived where that is unknown, in our NTP clock.
     pub capture_ntp: u64,
+    /// Bytes of its payload.
+    pub length: usize,
+    /// What it is to a pacer.
+    pub class: Class,
 }
 
 /// A packet for one receiver, on its way through the pacer.
@@ -55,24 +61,97 @@ pub struct Outgoing {
     pub rewrite: Rewrite,
 }
 
+/// A packet that a slot takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// To be sent.
+    pub outgoing: Outgoing,
+    /// What it is to the slot.
+    pub course: Course,
+}
+
+/// What a packet is to the slot that takes it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Course {
+    /// It is of what flows.
+    Continued,
+    /// It is the first of another layer. What follows it may be here already, and was refused until now.
+    Switched,
+    /// It is of what flowed before the last switch, and fills a hole there.
+    Late,
+}
+
+/// What tells when a publisher's packets were captured.
+#[derive(Clone, Copy, Debug)]
+pub struct Clocks {
+    /// The shard's start.
+    pub start: Instant,
+    /// The same in our NTP clock.
+    pub start_ntp: u64,
+    /// The publisher's clock in ours.
+    pub publisher: PublisherClock,
+}
+
+impl Offered {
+    /// A packet of a publication's history; `None` where it has been overwritten.
+    #[must_use]
+    pub fn new(
+        (publication, source): (PublicationKey, &Publication),
+        key: HistoryKey,
+        clocks: &Clocks,
+    ) -> Option<Self> {
+        let Recorded { meta, payload, .. } = source.history.get(key)?;
+        let arrival = meta.arrival.saturating_duration_since(clocks.start);
+        let arrival_ntp = clocks.start_ntp.wrapping_add(ntp_units(arrival));
+        let theirs = source.capture_ntp(meta.encoding, meta.timestamp, meta.arrival);
+        let ours = theirs.and_then(|theirs| clocks.publisher.ours(theirs));
+        Some(Self {
+            publication,
+            key,
+            encoding: meta.encoding,
+            payload: meta.payload,
+            index: meta.sequence,
+            timestamp: meta.timestamp,
+            clock_rate: source.clock_rate(meta.payload)?,
+            info: meta.info,
+            capture: ours
+                .map_or(Capture::Unknown, |ntp| Capture::Known { clock: source.spec.id.0, ntp }),
+            arrival,
+            capture_ntp: ours.unwrap_or(arrival_ntp),
+            length: payload.len(),
+            class: match source.spec.source.kind() {
+                MediaKind::Audio => Class::Audio,
+                MediaKind::Video => Class::Video,
+            },
+        })
+    }
+}
+
 impl Slot {
     /// Decides whether this slot sends the packet, and under which numbers.
     ///
     /// # Errors
     /// The reason why not. Nothing is anybody's fault: other layers, pictures that wait for a keyframe.
-    pub fn offer(&mut self, offered: &Offered) -> Result<Outgoing, DropReason> {
+    pub fn offer(&mut self, offered: &Offered) -> Result<Taken, DropReason> {
         let subscription = self.subscription.as_mut().ok_or(DropReason::SlotChanged)?;
         if subscription.carriage(offered.payload).is_none() {
             return Err(DropReason::NoCommonCodec);
         }
         let layer = LayerId::spatial(offered.encoding);
-        let switch = match subscription.selector.packet(layer, offered.info.starts_keyframe) {
-            Verdict::Forward => !subscription.started,
-            Verdict::ForwardAsSwitch => true,
-            Verdict::Drop(reason) => return Err(reason.into()),
+        let flowed = subscription.selector.current();
+        let course = match subscription.selector.packet(layer, offered.info.starts_keyframe) {
+            Verdict::Forward => Course::Continued,
+            Verdict::ForwardAsSwitch => Course::Switched,
+            Verdict::Drop(reason) => {
+                let rewrite = self.late(offered).ok_or(reason)?;
+                return Ok(Taken {
+                    outgoing: self.outgoing(offered, rewrite),
+                    course: Course::Late,
+                });
+            }
         };
         let input = Input {
-            switch,
+            switch: course == Course::Switched || !subscription.started,
             index: offered.index,
             timestamp: offered.timestamp,
             clock_rate: offered.clock_rate,
@@ -82,9 +161,24 @@ impl Slot {
         };
         let rewrite = self.rewriter.forward(input).ok_or(DropReason::BeforeSwitch)?;
         subscription.started = true;
+        if course == Course::Switched {
+            subscription.before = flowed.map(|layer| layer.spatial);
+        }
         self.report.forwarded(rewrite.timestamp, offered.capture_ntp);
+        Ok(Taken { outgoing: self.outgoing(offered, rewrite), course })
+    }
+
+    /// The numbers of a packet that the last switch overtook.
+    fn late(&self, offered: &Offered) -> Option<Rewrite> {
+        let subscription = self.subscription.as_ref()?;
+        subscription.selector.current()?;
+        (subscription.before == Some(offered.encoding))
+            .then(|| self.rewriter.late(offered.index, offered.timestamp, &offered.info))?
+    }
+
+    const fn outgoing(&self, offered: &Offered, rewrite: Rewrite) -> Outgoing {
         let Offered { publication, key, .. } = *offered;
-        Ok(Outgoing { slot: self.spec.id, resend: false, publication, key, rewrite })
+        Outgoing { slot: self.spec.id, resend: false, publication, key, rewrite }
     }
 
     /// Tells the rewriter of a packet that is not forwarded on purpose, so that its number leaves no gap.

@@ -30,6 +30,8 @@ pub struct Subscription {
     pub selector: Selector,
     /// Whether a packet of it was forwarded yet: the first one is a switch.
     pub started: bool,
+    /// The encoding that flowed before the last switch, straight into which it led: its late packets may still go.
+    pub before: Option<u8>,
     carriages: ArrayVec<Option<Carriage>, PAYLOADS_MAX>,
 }
 
@@ -66,7 +68,7 @@ impl Subscription {
         };
         let carriages = Self::carriages(publication, slot);
         let (id, publisher) = (publication.spec.id, publication.owner);
-        Self { publication: key, id, publisher, selector, started: false, carriages }
+        Self { publication: key, id, publisher, selector, started: false, before: None, carriages }
     }
 
     /// Takes over payload types that a new answer changed on either side; what flows goes on.

@@ -16,6 +16,9 @@ pub struct Sent<P: Copy> {
     /// Grows to [`SENT_MAX`]; then the entry of a number is at the number modulo that.
     log: Vec<Logged<P>>,
     next: u16,
+    /// Lookups for NACKs that are left until `lookups_end`.
+    lookups: u16,
+    lookups_end: Instant,
 }
 
 /// A packet as it was sent: enough to send it again with the same contents.
@@ -73,13 +76,16 @@ pub enum Resend<P: Copy> {
     TooSoon,
     /// It was never sent, or too long ago.
     Unknown,
+    /// More than [`LOOKUPS_MAX`] were asked for within [`LOOKUPS_TIME`]: this one is not looked for, nor is what follows.
+    TooMany,
 }
 
 impl<P: Copy> Sent<P> {
     /// An empty log. All times it is told later are at or after `start`.
     #[must_use]
     pub fn new(start: Instant) -> Self {
-        Self { start, log: Vec::with_capacity(SENT_MAX), next: 0 }
+        let log = Vec::with_capacity(SENT_MAX);
+        Self { start, log, next: 0, lookups: LOOKUPS_MAX, lookups_end: start }
     }
 
     /// The transport-wide sequence number that the next packet gets.
@@ -117,8 +123,8 @@ impl<P: Copy> Sent<P> {
 
     /// Decides on a packet of `slot` that a NACK asks for: at most one resend per packet and round trip.
     ///
-    /// Cost: a scan of the log from its newest entry, 1 to 2 µs for all of it. A caller bounds how many numbers of one
-    /// NACK it looks at.
+    /// Cost: a scan of the log from its newest entry, 1 to 2 µs for all of it, and no more than [`LOOKUPS_MAX`] of them in
+    /// [`LOOKUPS_TIME`], whatever a peer asks for.
     pub fn resend(
         &mut self,
         now: Instant,
@@ -126,6 +132,11 @@ impl<P: Copy> Sent<P> {
         slot: SlotId,
         sequence: SequenceNumber,
     ) -> Resend<P> {
+        if now >= self.lookups_end {
+            (self.lookups, self.lookups_end) = (LOOKUPS_MAX, now + LOOKUPS_TIME);
+        }
+        let Some(left) = self.lookups.checked_sub(1) else { return Resend::TooMany };
+        self.lookups = left;
         let start = self.start;
         let Some(logged) = self.find(slot, sequence) else { return Resend::Unknown };
         if logged.resent.is_some_and(|resent| now < resent.moment(start, now) + round_trip) {
@@ -153,6 +164,13 @@ const fn place(number: u16) -> usize {
 /// Packets that are remembered: 2.7 s of 4 Mbit/s in packets of 1,200 bytes, which is longer than a resend is of use and
 /// any round trip of feedback. A power of two, so that places stay when the number wraps.
 pub const SENT_MAX: usize = 1024;
+
+/// Numbers that NACKs may have looked up within [`LOOKUPS_TIME`]: as many as a pacer holds retransmissions, and twice what
+/// 300 ms of nothing cost a stream of 4 Mbit/s. At 2 µs each a receiver that asks without end takes 2.5 % of a thread.
+pub const LOOKUPS_MAX: u16 = 256;
+
+/// A receiver tells its losses together as often as this (libwebrtc, `modules/video_coding/nack_requester.h`, 20 ms).
+pub const LOOKUPS_TIME: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {
@@ -229,6 +247,22 @@ mod tests {
         assert_eq!(ask(20), Resend::TooSoon);
         assert_eq!(ask(109), Resend::TooSoon);
         assert_eq!(ask(111), again);
+    }
+
+    #[test]
+    fn a_storm_of_nacks_is_looked_up_only_so_far() {
+        let (mut sent, now) = sent();
+        for n in 0..600 {
+            sent.push(now, entry(1, n, Kind::Media));
+        }
+        let mut found = |at, numbers: std::ops::Range<u16>| {
+            let asked =
+                numbers.map(|n| sent.resend(now + ms(at), ms(0), SlotId(1), SequenceNumber(n)));
+            asked.filter(|answer| matches!(answer, Resend::Now(_))).count()
+        };
+        assert_eq!(found(5, 0..200), 200);
+        assert_eq!(found(24, 200..500), 56, "256 within 20 ms");
+        assert_eq!(found(25, 200..600), 256);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-/** Which encodings a camera is sent in, by its size and codec, and the order in which codecs are offered. Pure. */
+/** Which encodings a camera is sent in, by its size and codec. Pure. */
 
-/** @typedef {"VP8" | "H264" | "VP9" | "AV1"} Codec */
+/** @import { Codec } from "./codecs.js" */
 /** @typedef {{ width: number, height: number }} Size */
 
 /** Bits a second that each size gets at most: what libwebrtc gives 320 × 180, 640 × 360 and 1280 × 720 of a talking head. */
@@ -67,17 +67,4 @@ export function fitEncodings(encodings, size) {
   const highest = encodings.at(-1);
   if (highest) highest.maxBitrate = count === 3 ? HIGH : MIDDLE;
   return encodings;
-}
-
-/**
- * Codecs with `first` in front, the rest (other codecs, resending, redundancy) in the browser's own order.
- * @template {{ mimeType: string }} C
- * @param {C[]} codecs
- * @param {Codec} first
- * @returns {C[]}
- */
-export function codecOrder(codecs, first) {
-  const mime = `video/${first}`.toLowerCase();
-  const chosen = codecs.filter((codec) => codec.mimeType.toLowerCase() === mime);
-  return [...chosen, ...codecs.filter((codec) => !chosen.includes(codec))];
 }

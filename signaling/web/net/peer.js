@@ -3,12 +3,14 @@
  * A peer never comes back from `lost`; its owner makes the next one with the same tracks.
  */
 
-import { cameraEncodings, codecOrder, fitEncodings, screenEncodings } from "./encodings.js";
+import { preferCodecs } from "./codecs.js";
+import { cameraEncodings, fitEncodings, screenEncodings } from "./encodings.js";
 import { Slots } from "./slots.js";
 import { MediaWatch } from "./watch.js";
 
 /** @import { Source, SlotCounts } from "./socket.js" */
-/** @import { Codec, Size } from "./encodings.js" */
+/** @import { Codec } from "./codecs.js" */
+/** @import { Size } from "./encodings.js" */
 
 /**
  * `connecting`: never yet connected. `blocked`: the same, and no answer came within five seconds. `interrupted`: packets
@@ -30,7 +32,6 @@ export class Peer {
   /**
    * @param {object} options
    * @param {Tracks} options.tracks what is sent from the start
-   * @param {SlotCounts} options.counts
    * @param {Codec} options.codec
    * @param {Size} options.cameraSize of the open camera, or as it will be asked for
    * @param {(sdp: string, tracks: { mid: string, source: Source }[]) => Promise<string>} options.offer resolves to the answer
@@ -38,7 +39,7 @@ export class Peer {
    * @param {() => void} options.onSlots the mids are known
    * @param {(error: unknown) => void} options.onError an offer that failed, or an answer that the browser refused
    */
-  constructor({ tracks, counts, codec, cameraSize, offer, onState, onSlots, onError }) {
+  constructor({ tracks, codec, cameraSize, offer, onState, onSlots, onError }) {
     this.offer = offer;
     this.onState = onState;
     this.onSlots = onSlots;
@@ -47,9 +48,13 @@ export class Peer {
     this.state = "connecting";
     this.connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.#addSenders(tracks, codec, cameraSize);
-    this.slots = new Slots(this.connection);
-    this.slots.grow(counts);
+    this.slots = new Slots(this.connection, codec);
     this.#watch = new MediaWatch(this.connection, (verdict) => this.#judge(verdict));
+  }
+
+  /** Nothing was offered yet. */
+  get fresh() {
+    return !this.#closed && !this.#busy && this.connection.localDescription === null;
   }
 
   /** @param {Source} source @param {MediaStreamTrack | null} track */
@@ -113,7 +118,7 @@ export class Peer {
       if (source === "camera") init.sendEncodings = cameraEncodings(cameraSize, codec);
       if (source === "screen") init.sendEncodings = screenEncodings();
       const transceiver = this.connection.addTransceiver(tracks[source] ?? kind, init);
-      if (kind === "video") prefer(transceiver, codec);
+      if (kind === "video") preferCodecs(transceiver, codec);
       if (source === "camera" && tracks.camera) this.#fit(transceiver.sender, tracks.camera);
       this.#senders.set(source, transceiver);
     }
@@ -140,17 +145,5 @@ export class Peer {
     this.state = verdict;
     if (before !== verdict) this.onState(verdict);
     if (verdict === "interrupted") this.negotiate({ restart: true });
-  }
-}
-
-/** @param {RTCRtpTransceiver} transceiver @param {Codec} codec */
-function prefer(transceiver, codec) {
-  for (const side of [RTCRtpSender, RTCRtpReceiver]) {
-    try {
-      transceiver.setCodecPreferences?.(codecOrder(side.getCapabilities("video")?.codecs ?? [], codec));
-      return;
-    } catch {
-      // Browsers differ in whether the sender's or the receiver's list counts for an m-line that only sends.
-    }
   }
 }

@@ -3,6 +3,9 @@
  * is only ever said by the server.
  */
 
+import { preferCodecs } from "./codecs.js";
+
+/** @import { Codec } from "./codecs.js" */
 /** @import { Assignment, SlotCounts } from "./socket.js" */
 /** @typedef {"audio" | "video"} Kind */
 /** @typedef {{ mid: string, kind: Kind, track: MediaStreamTrack, receiver: RTCRtpReceiver }} Slot */
@@ -24,9 +27,10 @@ export function changes(before, next) {
 export class Slots {
   /** @type {Record<Kind, RTCRtpTransceiver[]>} */ #made = { audio: [], video: [] };
 
-  /** @param {RTCPeerConnection} connection */
-  constructor(connection) {
+  /** @param {RTCPeerConnection} connection @param {Codec} codec offered first */
+  constructor(connection, codec) {
     this.connection = connection;
+    this.codec = codec;
   }
 
   /** Adds m-lines up to these numbers; whether any was missing, so that an offer is due. @param {SlotCounts} counts */
@@ -34,7 +38,9 @@ export class Slots {
     let grown = false;
     for (const kind of /** @type {Kind[]} */ (["audio", "video"])) {
       while (this.#made[kind].length < counts[kind]) {
-        this.#made[kind].push(this.connection.addTransceiver(kind, { direction: "recvonly" }));
+        const transceiver = this.connection.addTransceiver(kind, { direction: "recvonly" });
+        if (kind === "video") preferCodecs(transceiver, this.codec);
+        this.#made[kind].push(transceiver);
         grown = true;
       }
     }

@@ -13,8 +13,10 @@ import { t } from "../strings/en.js";
 const EVERY_MS = 2000;
 /** Loss is told over this long. */
 const SPAN_MS = 10_000;
-/** Beside each other from this width on. */
-const BESIDE = 700;
+/** Beside each other where there is this much width, and it is what there is more of. */
+const BESIDE = { width: 480, ratio: 1.1 };
+/** On a stage lower than this the card keeps to what matters. */
+const LOW = 460;
 /** The card takes no more of the height than this; the rest is the own picture's. */
 const MOST_BELOW = 0.62;
 
@@ -43,13 +45,14 @@ export class AloneCard {
   /** Stands at the right, or below; where the own tile then stands. @param {{ width: number, height: number, gap: number }} stage @returns {Place} */
   beside({ width, height, gap }) {
     const { style } = this.element;
-    const beside = width >= BESIDE;
+    const beside = width >= Math.max(BESIDE.width, height * BESIDE.ratio);
     const own = beside ? Math.floor((width - gap) / 2) : width;
-    this.element.classList.toggle("below", !beside);
-    Object.assign(style, beside ? { left: `${own + gap}px`, bottom: "0", width: `${width - own - gap}px`, height: `${height}px` } : { left: "0", bottom: "0", width: `${width}px`, height: "auto" });
+    this.element.classList.toggle("compact", !beside || height < LOW);
+    Object.assign(style, beside ? { left: `${own + gap}px`, bottom: "0", width: `${width - own - gap}px`, height: `${height}px`, maxHeight: "" } : { left: "0", bottom: "0", width: `${width}px`, height: "auto" });
+    if (beside) return { x: 0, y: 0, width: own, height };
     const below = Math.min(this.element.offsetHeight, Math.floor(height * MOST_BELOW));
-    style.maxHeight = beside ? "" : `${below}px`;
-    return { x: 0, y: 0, width: own, height: beside ? height : height - below - gap };
+    style.maxHeight = `${below}px`;
+    return { x: 0, y: 0, width: own, height: height - below - gap };
   }
 
   #card() {
@@ -70,7 +73,8 @@ export class AloneCard {
   }
 
   async #check() {
-    const connection = store.call.peek()?.connection;
+    // What was true before the way was lost says nothing.
+    const connection = store.media.peek() === "connected" ? store.call.peek()?.connection : null;
     const senders = connection?.getSenders() ?? [];
     const [voice, picture] = await Promise.all([0, 1].map((index) => senders[index]?.getStats().then((report) => [...report.values()]) ?? []));
     if (this.element.hidden) return;
@@ -80,7 +84,7 @@ export class AloneCard {
   /** @param {any[]} stats @returns {Check} */
   #voice(stats) {
     if (!store.microphone.peek()) return { known: false, text: t.check.voiceNone };
-    if (store.muted.peek()) return { known: false, text: t.check.voiceOff };
+    if (store.silenced.peek()) return { known: false, text: t.check.voiceOff };
     const sent = stats.find((one) => one.type === "outbound-rtp");
     const heard = stats.find((one) => one.type === "remote-inbound-rtp");
     if (!sent?.packetsSent || !heard) return { known: false, text: t.check.voiceWait };

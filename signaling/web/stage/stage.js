@@ -4,6 +4,8 @@
  */
 
 import { effect, signal } from "../vendor/signals-core/signals-core.module.js";
+import { effectLater } from "../state/later.js";
+import { volumeOf } from "../state/preferences.js";
 import * as store from "../state/store.js";
 import { pixels } from "../net/view.js";
 import { t } from "../strings/en.js";
@@ -19,6 +21,8 @@ import { Tile } from "./tile.js";
 
 /** A speaker off stage takes a place after this long. */
 const OFF_STAGE_MS = 1500;
+/** Between two looks at who speaks off stage, and at whether pictures still move. */
+const LOOK_MS = 500;
 /** Frames of a slot's former picture may still be on their way; after this it is shown whatever its source says. */
 const STALE_MS = 1500;
 const PRIORITY = { focus: 3, speaker: 2, other: 1 };
@@ -35,26 +39,34 @@ export class Stage {
   /** @type {ReturnType<typeof bestGrid> | null} */ #grid = null;
   #gridCount = 0;
   #moved = signal(0);
+  /** The size that tiles stand in; in another one they do not move there, they are there. */ #arranged = { width: 0, height: 0 };
+  /** Where each tile stands, by id. */ #places = signal(/** @type {Map<string, Place>} */ (new Map()));
   /** @type {Call | null} */ #call = null;
-  #ownVideo = Object.assign(document.createElement("video"), { muted: true, playsInline: true, autoplay: true, disablePictureInPicture: true, className: "mirrored" });
+  #ownVideo;
   #others = Object.assign(document.createElement("div"), { className: "tile others", hidden: true });
   #alone = new AloneCard();
   #tabs = new ScreenTabs();
 
-  /** @param {{ element: HTMLElement, parking: HTMLElement, playback: Playback }} parts `parking`: where elements stay that no tile shows */
-  constructor({ element, parking, playback }) {
+  /** @param {{ element: HTMLElement, parking: HTMLElement, playback: Playback, mirror: HTMLElement }} parts `parking`: where elements stay that no tile shows; `mirror`: the same for the own picture */
+  constructor({ element, parking, playback, mirror }) {
     this.element = element;
     this.parking = parking;
     this.playback = playback;
-    parking.append(this.#ownVideo);
+    this.mirror = mirror;
+    this.#ownVideo = /** @type {HTMLVideoElement} */ (mirror.querySelector("video"));
     element.append(this.#others, this.#alone.element, this.#tabs.element);
     element.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(([entry]) => {
       if (entry) this.#size.value = { width: Math.floor(entry.contentRect.width), height: Math.floor(entry.contentRect.height) };
     }).observe(element);
     effect(() => this.#showOwn(store.camera.value));
-    effect(() => this.#arrange());
-    setInterval(() => this.#offStage(), 500);
+    effectLater(() => this.#arrange());
+    effectLater(() => this.#tell(this.#places.value, this.#focusId()));
+    effect(() => this.#adjustVolumes());
+    setInterval(() => {
+      this.#offStage();
+      if (!document.hidden) for (const tile of this.#tiles.values()) if (!tile.element.hidden) tile.look(performance.now());
+    }, LOOK_MS);
   }
 
   /** Plays a call, until the next one. @param {Call} call */
@@ -104,6 +116,16 @@ export class Stage {
     this.#moved.value = this.#moved.peek() + 1;
   }
 
+  /** Each voice as loud as the person is to be here, whichever slot carries it. */
+  #adjustVolumes() {
+    void this.#moved.value;
+    for (const [mid, { assignment }] of this.#playing) {
+      const element = this.#elements.get(mid);
+      const name = store.persons.get(assignment.participant)?.about.value.name;
+      if (element instanceof HTMLAudioElement && name !== undefined) this.playback.setVolume(element, volumeOf(name));
+    }
+  }
+
   /** @param {MediaStreamTrack | null} track */
   #showOwn(track) {
     this.#ownVideo.srcObject = track ? new MediaStream([track]) : null;
@@ -137,11 +159,13 @@ export class Stage {
     this.#keepTiles(wanted);
     for (const tile of this.#tiles.values()) this.#showIn(tile);
     this.#tabs.show(store.pinned.value === null && screens.length > 1 && focus !== null ? store.shares.value : [], focus);
+    if (people.length === 0) this.#places.value = new Map();
     if (width === 0 || height === 0 || people.length === 0) return;
     const stage = { width, height, gap: width < PHONE ? 8 : 14 };
     const places = focus && this.#tiles.has(focus) ? this.#focusLayout(stage, wanted, focus) : this.#gridLayout(stage, wanted);
-    this.#putAll(places, focus);
-    this.#tell(places, focus);
+    this.#putAll(places, focus, this.#arranged === this.#size.value);
+    this.#arranged = this.#size.value;
+    this.#places.value = places;
   }
 
   /** @param {string[]} wanted ids of tiles, in order */
@@ -157,7 +181,7 @@ export class Stage {
       const screen = id.endsWith(":screen");
       const person = store.persons.get(screen ? id.slice(0, -":screen".length) : id);
       if (this.#tiles.has(id) || !person) continue;
-      const tile = new Tile(person, screen ? "screen" : "camera", (one) => this.#pin(one.id));
+      const tile = new Tile(person, screen ? "screen" : "camera");
       this.#tiles.set(id, tile);
       const own = [...this.#tiles.values()].find((one) => one.own && one !== tile);
       this.element.insertBefore(tile.element, own?.element ?? this.#others);
@@ -192,7 +216,8 @@ export class Stage {
 
   /** @param {HTMLVideoElement} video */
   #park(video) {
-    this.parking.append(video);
+    if (video === this.#ownVideo) this.mirror.prepend(video);
+    else this.parking.append(video);
     this.playback.keep(video);
   }
 
@@ -232,14 +257,14 @@ export class Stage {
     return new Map(ids.map((id, index) => [id, /** @type {Place} */ (places[index])]));
   }
 
-  /** @param {Map<string, Place>} places @param {string | null} focus */
-  #putAll(places, focus) {
+  /** @param {Map<string, Place>} places @param {string | null} focus @param {boolean} moving whether tiles may be seen going there */
+  #putAll(places, focus, moving) {
     if (places.size > 0 && !places.has(focus ?? "")) this.#aspect.value = 16 / 9;
     for (const [id, tile] of this.#tiles) {
       const place = places.get(id);
       tile.element.hidden = !place;
       tile.element.classList.toggle("focus", id === focus);
-      if (place) tile.put(place, true);
+      if (place) tile.put(place, moving);
     }
   }
 
@@ -257,7 +282,7 @@ export class Stage {
     for (const [id, place] of places) {
       const tile = this.#tiles.get(id);
       const mid = tile?.kind === "screen" ? tile.person.screen.peek() : tile?.person.camera.peek();
-      if (!tile || !mid || !views.has(mid)) continue;
+      if (!tile || !mid || !views.has(mid) || (tile.kind === "camera" && tile.person.hidden.value)) continue;
       const priority = id === focus || tile.kind === "screen" ? PRIORITY.focus : tile.person.speaking.value ? PRIORITY.speaker : PRIORITY.other;
       views.set(mid, { mid, width: pixels(place.width, ratio), height: pixels(place.height, ratio), priority });
     }
@@ -270,11 +295,6 @@ export class Stage {
     const speaking = [...store.persons.values()].find((one) => one.speaking.peek() && !this.#seen.includes(one.id));
     if (speaking?.id !== this.#candidate?.id) this.#candidate = speaking ? { id: speaking.id, at: performance.now() } : null;
     if (this.#candidate && performance.now() - this.#candidate.at >= OFF_STAGE_MS) this.#speakerOff.value = this.#candidate.id;
-  }
-
-  /** @param {string} id */
-  #pin(id) {
-    store.pinned.value = store.pinned.peek() === id ? null : id;
   }
 
   /** @param {Tile | undefined} tile */
@@ -290,7 +310,7 @@ export class Stage {
     if (!current) return;
     const steps = /** @type {Record<string, number>} */ ({ ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 });
     const step = steps[event.key];
-    if (event.key === "Enter") this.#pin(current.id);
+    if (event.key === "Enter") current.pin();
     else if (step === undefined) return;
     else {
       const next = tiles[(at + step + tiles.length) % tiles.length];

@@ -6,14 +6,18 @@
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { computed, effect, signal } from "../vendor/signals-core/signals-core.module.js";
 import { face, hue, icon } from "../icon.js";
-import { pinned, seconds, self } from "../state/store.js";
+import { volumeOf } from "../state/preferences.js";
+import { media, pinned, seconds, self } from "../state/store.js";
 import { t } from "../strings/en.js";
+import { openCard } from "./card.js";
 
 /** @import { Person } from "../state/store.js" */
 /** @import { Place } from "./layout.js" */
 
 /** A picture that is later than this is worth a word. */
 const WAITING_MS = 4000;
+/** A camera without a frame for this long has stopped. */
+const STALLED_MS = 1000;
 /** A tile narrower than this has no room for more than a name. */
 const SMALL = 150;
 
@@ -22,12 +26,14 @@ export class Tile {
   /** The picture has been seen since the slot began to carry it. */
   #shown = signal(false);
   #late = signal(false);
+  #stalled = signal(false);
+  /** Frames shown so far, and when that last changed. */ #frames = { count: 0, at: 0 };
   #place = "";
   /** @type {(() => void)[]} */ #ends = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #waiting;
 
-  /** @param {Person} person @param {"camera" | "screen"} kind @param {(tile: Tile) => void} onPin */
-  constructor(person, kind, onPin) {
+  /** @param {Person} person @param {"camera" | "screen"} kind */
+  constructor(person, kind) {
     this.person = person;
     this.kind = kind;
     this.id = kind === "screen" ? `${person.id}:screen` : person.id;
@@ -42,8 +48,11 @@ export class Tile {
     this.over = document.createElement("div");
     this.over.className = "over";
     this.element.append(this.picture, this.over);
-    this.element.addEventListener("dblclick", () => onPin(this));
-    this.onPin = onPin;
+    this.element.addEventListener("dblclick", () => this.pin());
+    this.element.addEventListener("contextmenu", (event) => {
+      event.preventDefault();
+      this.#more();
+    });
     this.#watch();
   }
 
@@ -75,6 +84,23 @@ export class Tile {
     if (video) this.#await(video, arrived);
   }
 
+  /** Whether frames still come; asked now and then while the tile is seen. A shared screen may stand still. @param {number} now */
+  look(now) {
+    const count = this.video?.getVideoPlaybackQuality?.().totalVideoFrames ?? 0;
+    if (count !== this.#frames.count || !this.#shown.peek()) this.#frames = { count, at: now };
+    this.#stalled.value = this.kind === "camera" && !this.own && now - this.#frames.at > STALLED_MS;
+  }
+
+  /** Pins, or unpins. */
+  pin() {
+    pinned.value = pinned.peek() === this.id ? null : this.id;
+  }
+
+  #more() {
+    const button = this.over.querySelector("button");
+    if (button) openCard(button, this);
+  }
+
   remove() {
     for (const end of this.#ends) end();
     clearTimeout(this.#waiting);
@@ -97,6 +123,8 @@ export class Tile {
     const { person, kind } = this;
     const sends = computed(() => (kind === "screen" ? person.about.value.screen : person.about.value.camera));
     const arriving = computed(() => sends.value && !this.#shown.value);
+    const hidden = computed(() => kind === "camera" && sends.value && person.hidden.value);
+    const stalled = computed(() => sends.value && !hidden.value && this.#stalled.value && person.lostAt.value === null);
     this.#ends.push(
       effect(() => {
         clearTimeout(this.#waiting);
@@ -106,13 +134,14 @@ export class Tile {
       effect(() => {
         const { classList } = this.element;
         classList.toggle("speaking", person.speaking.value && person.lostAt.value === null && kind === "camera");
-        classList.toggle("off", !sends.value);
+        classList.toggle("off", !sends.value || hidden.value);
+        classList.toggle("stalled", stalled.value);
         classList.toggle("arriving", arriving.value);
         classList.toggle("lost", person.lostAt.value !== null);
         classList.toggle("pinned", pinned.value === this.id);
       }),
-      effect(() => this.element.setAttribute("aria-label", this.#label(sends.value))),
-      effect(() => void render(this.#words(sends.value, arriving.value), this.over)),
+      effect(() => this.element.setAttribute("aria-label", this.#label({ camera: sends.value, hidden: hidden.value, stalled: stalled.value }))),
+      effect(() => void render(this.#words({ camera: sends.value, arriving: arriving.value, hidden: hidden.value, stalled: stalled.value }), this.over)),
     );
   }
 
@@ -121,30 +150,33 @@ export class Tile {
     return this.kind === "screen" ? t.screenOf(name) : this.own ? t.you(name) : name;
   }
 
-  /** @param {boolean} camera */
-  #label(camera) {
+  /** @param {{ camera: boolean, hidden: boolean, stalled: boolean }} picture */
+  #label(picture) {
     const { about, speaking, lostAt } = this.person;
     const voice = this.kind === "camera";
-    return t.tile({ name: this.#name, speaking: voice && speaking.value && lostAt.value === null, muted: voice && about.value.muted, camera, connected: lostAt.value === null, pinned: pinned.value === this.id });
+    return t.tile({ name: this.#name, speaking: voice && speaking.value && lostAt.value === null, muted: voice && about.value.muted, ...picture, connected: lostAt.value === null, pinned: pinned.value === this.id });
   }
 
-  /** @param {boolean} camera @param {boolean} arriving */
-  #words(camera, arriving) {
+  /** @param {{ camera: boolean, arriving: boolean, hidden: boolean, stalled: boolean }} picture */
+  #words({ camera, arriving, hidden, stalled }) {
     const { about, lostAt, speaking } = this.person;
     const { name, muted } = about.value;
     const voice = this.kind === "camera";
-    const isPinned = pinned.value === this.id;
+    const here = lostAt.value === null;
+    const heard = voice && !this.own ? Math.round(volumeOf(name) * 100) : 100;
     return html`
-      ${camera ? "" : html`<div class=${`stand-in hue-${hue(name)}`}>${face(name)}</div>`}
-      ${arriving && this.#late.value && lostAt.value === null ? html`<div class="veil"><p>${t.waitingFor(name)}</p></div>` : ""}
-      ${lostAt.value === null ? "" : html`<div class="veil">${icon("turning")}<p>${t.reconnecting(name)}</p><small>${t.seconds(Math.max(0, Math.round((seconds.value - lostAt.value) / 1000)))}</small></div>`}
+      ${camera && !hidden ? "" : html`<div class=${`stand-in hue-${hue(name)}`}>${face(name)}</div>`}
+      ${here && stalled && media.value === "connected" ? html`<div class="veil"><p>${t.stalled(name)}</p></div>` : ""}
+      ${here && arriving && !hidden && this.#late.value ? html`<div class="veil"><p>${t.waitingFor(name)}</p></div>` : ""}
+      ${here ? "" : html`<div class="veil">${icon("turning")}<p>${t.reconnecting(name)}</p><small>${t.seconds(Math.max(0, Math.round((seconds.value - (lostAt.value ?? 0)) / 1000)))}</small></div>`}
       <div class="tag">
         ${voice && muted ? html`<span class="tag-muted">${icon("mic-off")}</span>` : ""}
-        ${voice && !muted && speaking.value && lostAt.value === null ? html`<span class="wave" aria-hidden="true"><i></i><i></i><i></i><i></i></span>` : ""}
-        ${arriving && lostAt.value === null && !(voice && (muted || speaking.value)) ? icon("turning") : ""}
+        ${voice && !muted && speaking.value && here ? html`<span class="wave" aria-hidden="true"><i></i><i></i><i></i><i></i></span>` : ""}
+        ${arriving && here && !hidden && !(voice && (muted || speaking.value)) ? icon("turning") : ""}
         ${voice ? "" : icon("share")}
         <span class="tag-name" dir="auto">${this.#name}</span>
+        ${hidden ? html`<span class="tag-note">${t.hiddenByYou}</span>` : heard === 100 ? "" : html`<span class="tag-note">${t.youHear(heard)}</span>`}
       </div>
-      <button class="tile-pin" tabindex="-1" aria-label=${isPinned ? t.unpin(this.#name) : t.pin(this.#name)} @click=${() => this.onPin(this)} @dblclick=${(/** @type {Event} */ event) => event.stopPropagation()}>${icon("pin")}</button>`;
+      <button class="tile-more" tabindex="-1" aria-label=${t.moreAbout(this.#name)} aria-haspopup="dialog" @click=${() => this.#more()} @dblclick=${(/** @type {Event} */ event) => event.stopPropagation()}>${icon(pinned.value === this.id ? "pin" : "more")}</button>`;
   }
 }

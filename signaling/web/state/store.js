@@ -15,7 +15,7 @@ import { batch, computed, signal } from "../vendor/signals-core/signals-core.mod
 /**
  * One person: what the server says, who speaks, and which slots carry the pictures.
  * @typedef {{ id: string, about: Signal<Participant>, speaking: Signal<boolean>, camera: Signal<string | null>, screen: Signal<string | null>,
- *   lostAt: Signal<number | null>, spokeAt: number }} Person
+ *   lostAt: Signal<number | null>, hidden: Signal<boolean>, spokeAt: number }} Person `hidden`: the picture, by oneself
  */
 
 /** A ring that goes out sooner than this flickers between words. */
@@ -37,6 +37,10 @@ export const since = signal(0);
 
 export const muted = signal(false);
 export const deafened = signal(false);
+/** Heard although muted, while a key is held. */
+export const talking = signal(false);
+/** Nobody is to hear this person. */
+export const silenced = computed(() => (muted.value && !talking.value) || deafened.value);
 /** Own tracks, as far as they are open. */
 export const microphone = signal(/** @type {MediaStreamTrack | null} */ (null));
 export const camera = signal(/** @type {MediaStreamTrack | null} */ (null));
@@ -85,6 +89,7 @@ export function put(participant) {
       camera: signal(null),
       screen: signal(null),
       lostAt: signal(lostAt),
+      hidden: signal(false),
       spokeAt: -Infinity,
     });
   }

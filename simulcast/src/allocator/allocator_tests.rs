@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::layer::LayerId;
+use crate::units::Bitrate;
 
 /// Any moment: only distances count.
 #[expect(
@@ -23,9 +24,13 @@ struct Wish {
 
 /// One allocation as the property tests make it.
 fn run(now: Instant, budget: u64, wishes: &[Wish], previous: &Targets) -> Targets {
+    run_limited(now, Budget::estimated(Bitrate::bps(budget)), wishes, previous)
+}
+
+fn run_limited(now: Instant, budget: Budget, wishes: &[Wish], previous: &Targets) -> Targets {
     let wants: Vec<Want> = wishes.iter().map(|wish| wish.want).collect();
     let layers: Vec<&[Layer]> = wishes.iter().map(|wish| wish.layers.as_slice()).collect();
-    allocate(now, Bitrate::bps(budget), &wants, &layers, previous)
+    allocate(now, budget, &wants, &layers, previous)
 }
 
 fn fresh(budget: u64, wishes: &[Wish]) -> Targets {
@@ -322,6 +327,41 @@ proptest! {
     }
 
     #[test]
+    fn neither_the_network_nor_the_person_is_ever_overspent(
+        wishes in any_wishes(),
+        calls in proptest::collection::vec((0..700_u64, 0..8_000_u64, 0..8_000_u64), 1..40)
+    ) {
+        let (mut now, mut previous) = (some_instant(), Targets::default());
+        for (gap, estimate, limit) in calls {
+            now += Duration::from_millis(gap);
+            let budget = Budget { estimate: Bitrate::bps(estimate), limit: Bitrate::bps(limit) };
+            let targets = run_limited(now, budget, &wishes, &previous);
+            prop_assert!(cost(&wishes, &targets) <= estimate.min(limit));
+            prop_assert_eq!(&run_limited(now, budget, &wishes, &targets), &targets);
+            for (wish, target) in wishes.iter().zip(&targets.targets) {
+                // Whoever lacks a step for want of network is short of that much, and more where the person is in the way.
+                let missing = level(wish, target) < rungs(wish).len();
+                prop_assert!(target.short_by == Bitrate::ZERO || missing);
+            }
+            previous = targets;
+        }
+    }
+
+    #[test]
+    fn a_limit_leaves_no_trace(wishes in any_wishes(), limits in proptest::collection::vec(0..8_000_u64, 1..8)) {
+        // The network has had room for all for long; whatever was set in between, one want gets what the limit says.
+        let mut wishes = wishes;
+        wishes.truncate(1);
+        let (mut now, mut previous) = (some_instant(), Targets::default());
+        for limit in std::iter::repeat_n(8_000, 60).chain(limits) {
+            now += Duration::from_millis(100);
+            let budget = Budget { estimate: Bitrate::MAX, limit: Bitrate::bps(limit) };
+            previous = run_limited(now, budget, &wishes, &previous);
+            prop_assert_eq!(levels(&wishes, &previous), levels(&wishes, &fresh(limit, &wishes)));
+        }
+    }
+
+    #[test]
     fn a_step_up_takes_care(trace in any_trace()) {
         let (mut now, mut previous, mut wishes) = (some_instant(), Targets::default(), Vec::<Wish>::new());
         let start = now;
@@ -391,13 +431,14 @@ fn camera(id: u32, class: Class, height: u16) -> Wish {
 /// A receiver over time, called each 100 ms.
 struct Receiver {
     now: Instant,
+    limit: Bitrate,
     wishes: Vec<Wish>,
     targets: Targets,
 }
 
 impl Receiver {
     fn new(wishes: Vec<Wish>) -> Self {
-        Self { now: some_instant(), wishes, targets: Targets::default() }
+        Self { now: some_instant(), limit: Bitrate::MAX, wishes, targets: Targets::default() }
     }
 
     /// Goes on until the moment that `tenths` of a second from now `budget` has been in force; gives the levels then.
@@ -406,7 +447,8 @@ impl Receiver {
             if tenth > 0 {
                 self.now += Duration::from_millis(100);
             }
-            self.targets = run(self.now, budget, &self.wishes, &self.targets);
+            let budget = Budget { estimate: Bitrate::bps(budget), limit: self.limit };
+            self.targets = run_limited(self.now, budget, &self.wishes, &self.targets);
         }
         levels(&self.wishes, &self.targets)
     }
@@ -458,6 +500,27 @@ fn a_step_that_failed_waits_longer_and_the_steps_below_it_do_not() {
     receiver.after(0, 160_000);
     assert_eq!(receiver.after(19, 600_000), [1]);
     assert_eq!(receiver.after(2, 600_000), [2], "it had held for ten seconds");
+}
+
+#[test]
+fn a_limit_that_a_person_sets_is_obeyed_at_once_both_ways() {
+    let mut receiver = Receiver::new(vec![camera(1, Class::Visible, 720)]);
+    assert_eq!(receiver.after(100, 2_000_000), [3]);
+    for _ in 0..5 {
+        for (limit, level, reason) in [
+            (400_000, 1, Reason::Chosen),
+            (500_000, 2, Reason::Chosen),
+            (149_999, 0, Reason::Chosen),
+            (3_000_000, 3, Reason::Full),
+        ] {
+            receiver.limit = Bitrate::bps(limit);
+            assert_eq!(receiver.after(0, 2_000_000), [level], "{limit}: nothing to spare");
+            assert_eq!(receiver.reason(0), reason);
+        }
+    }
+    assert_eq!(receiver.after(0, 160_000), [1], "what the network takes back failed");
+    assert_eq!(receiver.after(49, 2_000_000), [1]);
+    assert_eq!(receiver.after(1, 2_000_000), [3], "five seconds later");
 }
 
 #[test]
@@ -532,9 +595,16 @@ fn any_input_is_decided() {
     assert_eq!(targets.targets.iter().filter(|target| target.layer.is_some()).count(), 2_500);
     // More wants than layers, one id twice, time that goes back.
     let want = many[0].want;
-    let later = allocate(some_instant(), Bitrate::MAX, &[want, want], &[], &targets);
+    let later =
+        allocate(some_instant(), Budget::estimated(Bitrate::MAX), &[want, want], &[], &targets);
     let before = some_instant().checked_sub(Duration::from_secs(60)).unwrap();
-    let back = allocate(before, Bitrate::ZERO, &[want, want], &[&many[0].layers], &later);
+    let back = allocate(
+        before,
+        Budget::estimated(Bitrate::ZERO),
+        &[want, want],
+        &[&many[0].layers],
+        &later,
+    );
     assert_eq!(back.total, Bitrate::ZERO);
 }
 

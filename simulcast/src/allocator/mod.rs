@@ -13,48 +13,52 @@
 //!
 //! What was given before is kept while it fits (*reduce*), and stepping up takes care (*climb*): the budget of the last
 //! two seconds must have had room for it with a tenth to spare, the want must not just have given way, and the step must not just have
-//! failed. A want may take room at once from wants of lower class, and any want from others' higher steps for its lowest layer.
+//! failed. All that is about what the network carries; a limit that the person sets is obeyed at once, both ways, and a step that
+//! it takes back has not failed ([`Budget`]). A want may take room at once from wants of lower class, and any want from others' higher steps for its lowest layer.
 //!
 //! Left out on purpose: an `oversend` for one screen share. The sum is never above the budget.
 
 use std::time::{Duration, Instant};
 
 use crate::layer::Layer;
-use crate::units::Bitrate;
 
+mod budget;
 mod ladder;
 mod past;
 mod plan;
 mod target;
 mod want;
 
-use plan::{Ceilings, Plan};
+pub use budget::Budget;
+use plan::{Cause, Ceilings, Plan};
 pub use target::{Reason, Target, Targets};
 pub use want::{Choice, Class, Kind, Want, WantId};
 
 /// Shares `budget` among `wants`.
 ///
 /// `layers` holds the layers of each want's publication, in the order of `wants`; where it is shorter, the rest have none. The budget is
-/// what remains for pictures: the estimate less sound, retransmission and FEC. `previous` is the last result for this
+/// what remains for pictures: the estimate and the limit less sound, retransmission and FEC. `previous` is the last result for this
 /// receiver, or the default. Ids of wants must be unique; with two of the same id both get something that fits, not more is promised.
 ///
 /// Pure: the same arguments give the same result, whatever the order of wants and layers. Meant to be called whenever an
 /// argument changes and at least each 100 ms, since a step up comes with the first call after its time. Costs O(steps · log wants).
 pub fn allocate(
     now: Instant,
-    budget: Bitrate,
+    budget: Budget,
     wants: &[Want],
     layers: &[&[Layer]],
     previous: &Targets,
 ) -> Targets {
     let mut past = previous.past.clone();
-    past.tell(now, budget);
+    past.tell(now, budget.estimate);
     let mut plan = Plan::new(now, budget, wants, layers, previous);
-    let reduced = plan.reduce() || previous.reduced;
+    let reduced = plan.reduce(budget.estimate, Cause::Network) || previous.reduced;
+    plan.reduce(budget.limit, Cause::Person);
     let begun = previous.begun.or_else(|| plan.has_steps().then_some(now));
     let starting =
         !reduced && begun.is_some_and(|begun| now.saturating_duration_since(begun) < STARTING);
-    let careful = |window| past.least(now, window).map(|least| least.scaled(10, 11));
+    let careful =
+        |window| past.least(now, window).map(|least| least.scaled(10, 11).min(budget.limit));
     let quick = careful(QUICK);
     plan.climb(&if previous.begun.is_none() {
         Ceilings::Free

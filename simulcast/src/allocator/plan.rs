@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
+use super::budget::Budget;
 use super::ladder::Ladder;
 use super::target::{Memory, Reason, Target, Targets};
 use super::want::{Choice, Class, Want};
@@ -13,7 +14,7 @@ use crate::units::Bitrate;
 #[derive(Debug)]
 pub(super) struct Plan {
     now: Instant,
-    budget: Bitrate,
+    budget: Budget,
     /// In the order of the wants.
     climbers: Vec<Climber>,
     /// All steps in their one order.
@@ -36,6 +37,15 @@ struct Step {
     /// The level that it leads to.
     level: usize,
     cost: Bitrate,
+}
+
+/// Who has no room for a step any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Cause {
+    /// The step was tried too soon.
+    Network,
+    /// Nothing is to be learnt from it.
+    Person,
 }
 
 /// How much may be spent once a step up is taken.
@@ -69,7 +79,7 @@ const CLIMBS_MAX: usize = 16;
 impl Plan {
     pub(super) fn new(
         now: Instant,
-        budget: Bitrate,
+        budget: Budget,
         wants: &[Want],
         layers: &[&[Layer]],
         previous: &Targets,
@@ -101,9 +111,9 @@ impl Plan {
         !self.steps.is_empty()
     }
 
-    /// Takes back what the budget has no room for; whether that was anything.
-    pub(super) fn reduce(&mut self) -> bool {
-        if self.total() <= self.budget {
+    /// Takes back what `budget` has no room for; whether that was anything.
+    pub(super) fn reduce(&mut self, budget: Bitrate, cause: Cause) -> bool {
+        if self.total() <= budget {
             return false;
         }
         let mut taken = vec![0; self.climbers.len()];
@@ -115,21 +125,27 @@ impl Plan {
                 continue;
             };
             let held = step.level <= climber.level && *level + 1 == step.level;
-            if held && used + step.cost <= self.budget {
+            if held && used + step.cost <= budget {
                 used = used + step.cost;
                 *level = step.level;
             }
         }
         for (climber, level) in self.climbers.iter_mut().zip(taken) {
-            if level < climber.level {
-                climber.memory.reduce(self.now, level == 0);
-                for undone in level + 1..=climber.level {
-                    if let Some(layer) = climber.ladder.layer(undone) {
-                        climber.memory.undo(self.now, layer);
+            if level >= climber.level {
+                continue;
+            }
+            match cause {
+                Cause::Network => {
+                    climber.memory.reduce(self.now, level == 0);
+                    for undone in level + 1..=climber.level {
+                        if let Some(layer) = climber.ladder.layer(undone) {
+                            climber.memory.undo(self.now, layer);
+                        }
                     }
                 }
-                climber.level = level;
+                Cause::Person => climber.memory.limit(self.now, level == 0),
             }
+            climber.level = level;
         }
         true
     }
@@ -163,7 +179,7 @@ impl Plan {
         let mut taken = vec![0; self.climbers.len()];
         let mut used = Bitrate::ZERO;
         // With a step up, all must fit below its ceiling: what is less important makes room for the tenth to spare too.
-        let mut limit = self.budget;
+        let mut limit = self.budget.least();
         // What is held and comes later in the order: lowest layers, and all above them.
         let (mut lowest, mut above) = (Held::default(), Held::default());
         for step in &self.steps {
@@ -206,7 +222,7 @@ impl Plan {
     /// How much may be spent in all once `climber` steps up to `level`; `None` where it must not yet.
     fn ceiling(&self, climber: &Climber, level: usize, ceilings: &Ceilings) -> Option<Bitrate> {
         let ceiling = match *ceilings {
-            Ceilings::Free => return Some(self.budget),
+            Ceilings::Free => return Some(self.budget.least()),
             Ceilings::Careful { joining, .. } if climber.memory.is_joining(self.now) => joining?,
             Ceilings::Careful { flowing, .. } => flowing?,
         };
@@ -234,12 +250,15 @@ impl Plan {
             .map(|(want, Climber { ladder, level, memory, .. })| {
                 let needed = total + ladder.step(level + 1);
                 let missing = level < ladder.height();
+                let short = needed.scaled(11, 10) - budget.estimate;
+                let short = short.max(needed - budget.limit);
+                let limited = needed > budget.limit;
                 Target {
                     id: want.id,
                     layer: ladder.layer(level),
-                    reason: reason(want, &ladder, level, starting),
+                    reason: reason(want, &ladder, level, starting, limited),
                     cost: ladder.cost(level),
-                    short_by: if missing { needed.scaled(11, 10) - budget } else { Bitrate::ZERO },
+                    short_by: if missing { short } else { Bitrate::ZERO },
                     memory,
                 }
             })
@@ -248,16 +267,18 @@ impl Plan {
     }
 }
 
-fn reason(want: &Want, ladder: &Ladder, level: usize, starting: bool) -> Reason {
+/// `limited` tells that the person's limit has no room for the next step.
+fn reason(want: &Want, ladder: &Ladder, level: usize, starting: bool, limited: bool) -> Reason {
     if want.height == 0 {
         Reason::Hidden
     } else if want.choice == Choice::Paused {
         Reason::Chosen
     } else if level < ladder.height() {
-        match (starting, level) {
-            (true, _) => Reason::Starting,
-            (false, 0) => Reason::Paused,
-            (false, _) => Reason::Budget,
+        match (limited, starting, level) {
+            (true, _, _) => Reason::Chosen,
+            (false, true, _) => Reason::Starting,
+            (false, false, 0) => Reason::Paused,
+            (false, false, _) => Reason::Budget,
         }
     } else if ladder.chosen_away {
         Reason::Chosen

@@ -25,7 +25,7 @@ pub struct Targets {
     pub next_step: Option<Bitrate>,
     /// When there first was anything to allocate.
     pub(super) begun: Option<Instant>,
-    /// Whether the budget ever took a step back.
+    /// Whether the network ever took a step back.
     pub(super) reduced: bool,
     pub(super) past: BudgetPast,
 }
@@ -60,13 +60,13 @@ pub struct Target {
 pub enum Reason {
     /// It is as sharp as its view shows, or as its publisher sends.
     Full,
-    /// The budget has no room for the next layer.
+    /// The network has no room for the next layer.
     Budget,
-    /// The budget has no room for the lowest layer.
+    /// The network has no room for the lowest layer.
     Paused,
     /// The first seconds: the budget is still being learnt.
     Starting,
-    /// The person chose less.
+    /// The person chose less, or set a limit that has no room for more.
     Chosen,
     /// Nobody sees it.
     Hidden,
@@ -75,7 +75,7 @@ pub enum Reason {
 /// Times and counts of a want's last steps.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Memory {
-    /// When it last gave way to the budget, or to another want.
+    /// When it last gave way to the network, or to another want.
     reduced: Option<Instant>,
     /// Since when it has nothing of what it could have.
     starved: Option<Instant>,
@@ -167,10 +167,15 @@ impl Memory {
     /// The want gives way; `starved` tells that nothing is left to it.
     pub(super) fn reduce(&mut self, now: Instant, starved: bool) {
         self.reduced = Some(now);
+        self.limit(now, starved);
+    }
+
+    /// The person wants less; `starved` tells that nothing is left to the want.
+    pub(super) fn limit(&mut self, now: Instant, starved: bool) {
         self.starved = starved.then_some(now);
     }
 
-    /// The budget takes the step to `layer` back.
+    /// The network takes the step to `layer` back.
     pub(super) fn undo(&mut self, now: Instant, layer: LayerId) {
         for trial in self.trials.iter_mut().filter(|trial| trial.layer == layer) {
             trial.failures = trial.failures.saturating_add(1);

@@ -8,7 +8,13 @@
 //!
 //! A *run* is what flows between two switches. Within a run every number keeps a constant distance from the one that came in,
 //! so that holes which the network made stay holes, and a late packet gets the number of its hole. At a switch each number
-//! goes on behind the highest that was sent.
+//! goes on behind the highest that was sent; what the last run still lacks may fill its holes later ([`Rewriter::late`]).
+//!
+//! A switch may cut the last frame of the old layer: its rest is not sent, nor its marker. No receiver waits for it.
+//! libwebrtc's packet buffer begins a frame at any packet that its codec marks as a first one, and for H264 at any change of
+//! timestamp, whatever was before (`modules/video_coding/packet_buffer.cc`); a keyframe put together lets it forget all that is
+//! missing before, and its frame buffer decodes a keyframe without what came before. So the cut frame is not shown, and the
+//! keyframe of the same moment is. The same goes for holes of the old run that are never filled.
 //!
 //! Not here, on purpose: which packet is forwarded ([`Selector`](crate::selector::Selector)), and resending.
 
@@ -28,6 +34,18 @@ use timeline::{Moment, Timeline};
 pub struct Rewriter {
     numbering: Numbering,
     timeline: Timeline,
+    picture_id: Counter,
+    tl0: Counter,
+    frame_number: Counter,
+    /// The run before this one.
+    before: Option<Ended>,
+}
+
+/// What is kept of a run that has ended, so that its holes can be filled.
+#[derive(Clone, Copy, Debug)]
+struct Ended {
+    numbering: Numbering,
+    offset: u32,
     picture_id: Counter,
     tl0: Counter,
     frame_number: Counter,
@@ -107,6 +125,7 @@ impl Rewriter {
             picture_id: Counter::new(LONG_ID_MASK),
             tl0: Counter::new(TL0_MASK),
             frame_number: Counter::new(FRAME_NUMBER_MASK),
+            before: None,
         }
     }
 
@@ -119,6 +138,13 @@ impl Rewriter {
             Moment { clock_rate: input.clock_rate, capture: input.capture, arrival: input.arrival };
         let starts_run = input.switch || !self.timeline.has_begun();
         let (sequence, timestamp, newest) = if starts_run {
+            self.before = self.timeline.has_begun().then_some(Ended {
+                numbering: self.numbering,
+                offset: self.timeline.offset(),
+                picture_id: self.picture_id,
+                tl0: self.tl0,
+                frame_number: self.frame_number,
+            });
             self.picture_id.end_run();
             self.tl0.end_run();
             self.frame_number.end_run();
@@ -144,6 +170,30 @@ impl Rewriter {
         };
         let [_, tl0] = tl0.to_be_bytes();
         Some(Rewrite { sequence, timestamp, picture_id, tl0, frame_number })
+    }
+
+    /// The numbers of a packet of the run before this one that was overtaken by the switch: it fills a hole that the receiver
+    /// would ask for. `None` where there is no such hole: it is newer than all that was sent of that run, or was left out.
+    #[must_use]
+    pub fn late(&self, index: u64, timestamp: RtpTimestamp, info: &PacketInfo) -> Option<Rewrite> {
+        let before = self.before.as_ref()?;
+        let sequence = before.numbering.given(index)?;
+        let picture_id = match info.numbers.picture_id() {
+            Some(PictureId::Short(id)) => before.picture_id.before(id.into(), SHORT_ID_MASK),
+            Some(PictureId::Long(id)) => before.picture_id.before(id, LONG_ID_MASK),
+            None => before.picture_id.highest,
+        };
+        let tl0 = info.numbers.tl0().map(|index| before.tl0.before(index.into(), TL0_MASK));
+        let [_, tl0] = tl0.unwrap_or(before.tl0.highest).to_be_bytes();
+        let frame_number =
+            info.frame_number.map(|number| before.frame_number.before(number, FRAME_NUMBER_MASK));
+        Some(Rewrite {
+            sequence,
+            timestamp: timestamp.plus(before.offset),
+            picture_id,
+            tl0,
+            frame_number: frame_number.unwrap_or(before.frame_number.highest),
+        })
     }
 
     /// Leaves out a packet of what flows: padding, or a temporal layer that the receiver does not get. Its number goes to the
@@ -189,9 +239,14 @@ impl Counter {
             self.highest = self.highest.wrapping_add(ahead) & self.mask;
             self.highest
         } else {
-            let behind = incoming.wrapping_sub(value) & mask;
-            self.highest.wrapping_sub(behind) & self.mask
+            self.before(value, mask)
         }
+    }
+
+    /// The number of `value`, which is not above the highest of the run.
+    fn before(&self, value: u16, mask: u16) -> u16 {
+        let behind = self.incoming.map_or(0, |incoming| incoming.wrapping_sub(value) & mask);
+        self.highest.wrapping_sub(behind) & self.mask
     }
 }
 

@@ -50,7 +50,12 @@ impl Numbering {
             self.next = number.next();
             return Some(number);
         }
-        let back = self.highest - index;
+        self.given(index)
+    }
+
+    /// The number of `index`, where it has one and is not above the highest.
+    pub(super) fn given(&self, index: u64) -> Option<SequenceNumber> {
+        let back = self.highest.checked_sub(index)?;
         if index <= self.floor || self.is_skipped(back) {
             return None;
         }

@@ -45,6 +45,28 @@ fn numbers_of_a_frame_go_on_by_one_at_a_switch_and_wrap() {
 }
 
 #[test]
+fn what_a_switch_overtook_gets_the_number_of_its_hole() {
+    fn packet(switch: bool, index: u64, timestamp: u32, info: &PacketInfo) -> Input<'_> {
+        Input { timestamp: RtpTimestamp(timestamp), ..input(switch, index, info) }
+    }
+    let mut rewriter = Rewriter::new(SequenceNumber(100), RtpTimestamp(1_000));
+    let (old, lost, newest) = (&info(30_000, 250), &info(30_001, 251), &info(30_002, 252));
+    let new = &info(5, 5);
+    rewriter.forward(packet(true, 9, 0, old)).unwrap();
+    rewriter.skip(10);
+    rewriter.forward(packet(false, 13, 6_000, newest)).unwrap();
+    rewriter.forward(packet(true, 700, 40, new)).unwrap();
+    let late = rewriter.late(12, RtpTimestamp(3_000), lost).unwrap();
+    assert_eq!((late.sequence.0, late.timestamp.0), (102, 4_000));
+    assert_eq!((late.picture_id, late.tl0, late.frame_number), (2, 2, 1));
+    assert_eq!(rewriter.late(10, RtpTimestamp(0), lost), None, "it was left out");
+    assert_eq!(rewriter.late(14, RtpTimestamp(9_000), lost), None, "it never had a number");
+    assert_eq!(rewriter.late(8, RtpTimestamp(0), lost), None, "it is from before that run");
+    let next = rewriter.forward(packet(false, 701, 40, new)).unwrap();
+    assert_eq!(next.sequence.0, 105, "what flows goes on as before");
+}
+
+#[test]
 fn a_picture_id_of_seven_bits_counts_on_past_its_wrap() {
     let mut rewriter = Rewriter::new(SequenceNumber(0), RtpTimestamp(0));
     let mut forward = |index, id| {

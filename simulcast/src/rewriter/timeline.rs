@@ -60,6 +60,11 @@ impl Timeline {
         self.newest.is_some()
     }
 
+    /// From an incoming timestamp to an outgoing one, in this run.
+    pub(super) const fn offset(&self) -> u32 {
+        self.offset
+    }
+
     /// The outgoing timestamp of the first packet of a run.
     pub(super) fn start_run(&mut self, timestamp: RtpTimestamp, moment: Moment) -> RtpTimestamp {
         let frame = match self.newest {

@@ -1,8 +1,6 @@
 import { openChromium, openFirefox } from "../browsers.mjs";
 import { talk } from "./call.mjs";
 
-export const media = "own";
-
 /** @param {any} stage */
 export async function play({ server, opened }) {
   const [chromium, firefox] = [await opened(openChromium()), await opened(openFirefox())];

@@ -1,8 +1,6 @@
 import { openFirefox } from "../browsers.mjs";
 import { talk } from "./call.mjs";
 
-export const media = "own";
-
 /** @param {any} stage */
 export async function play({ server, opened }) {
   const browser = await opened(openFirefox());

@@ -1,7 +1,8 @@
 // Expected values: docs/protocol.md, and the rules of the page's design (retry times, view messages, encodings by size).
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cameraEncodings, codecOrder, fitEncodings, layerCount } from "../../../signaling/web/net/encodings.js";
+import { codecOrder } from "../../../signaling/web/net/codecs.js";
+import { cameraEncodings, fitEncodings, layerCount } from "../../../signaling/web/net/encodings.js";
 import { changes } from "../../../signaling/web/net/slots.js";
 import { retryDelay } from "../../../signaling/web/net/socket.js";
 import { pixels, ViewHints } from "../../../signaling/web/net/view.js";
@@ -91,9 +92,21 @@ test("a smaller camera than planned switches the lowest encodings off, and the r
   assert.deepEqual(again.map((one) => one.active), [true, true, true]);
 });
 
-test("the chosen codec comes first and nothing is lost", () => {
-  const codecs = ["video/VP8", "video/rtx", "video/H264", "video/AV1", "video/VP9", "video/red"].map((mimeType) => ({ mimeType }));
-  assert.deepEqual(codecOrder(codecs, "H264").map((one) => one.mimeType), ["video/H264", "video/VP8", "video/rtx", "video/AV1", "video/VP9", "video/red"]);
+test("the chosen codec comes first; what no browser sends first is not offered", () => {
+  // As Chromium lists them.
+  const codecs = [
+    { mimeType: "video/VP8" },
+    { mimeType: "video/rtx" },
+    { mimeType: "video/VP9", sdpFmtpLine: "profile-id=0" },
+    { mimeType: "video/VP9", sdpFmtpLine: "profile-id=2" },
+    { mimeType: "video/H264", sdpFmtpLine: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f" },
+    { mimeType: "video/H264", sdpFmtpLine: "level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f" },
+    { mimeType: "video/AV1", sdpFmtpLine: "level-idx=5;profile=0;tier=0" },
+    { mimeType: "video/AV1", sdpFmtpLine: "level-idx=5;profile=1;tier=0" },
+    { mimeType: "video/red" },
+    { mimeType: "video/ulpfec" },
+  ];
+  assert.deepEqual(codecOrder(codecs, "H264"), [codecs[4], codecs[0], codecs[1], codecs[2], codecs[6]]);
 });
 
 test("slots: what begins and what ends", () => {

@@ -6,7 +6,10 @@ import { test } from "node:test";
 import { troubleKind } from "../../../signaling/web/media/devices.js";
 import { meterLevel } from "../../../signaling/web/media/microphone.js";
 import { soundVerdict } from "../../../signaling/web/media/screen.js";
+import { effectLater } from "../../../signaling/web/state/later.js";
+import { preferences, setVolume, volumeOf } from "../../../signaling/web/state/preferences.js";
 import { clock, t } from "../../../signaling/web/strings/en.js";
+import { signal } from "../../../signaling/web/vendor/signals-core/signals-core.module.js";
 
 const WEB = new URL("../../../signaling/web/", import.meta.url);
 const text = (/** @type {string} */ path) => readFileSync(new URL(path, WEB), "utf8");
@@ -41,6 +44,35 @@ test("the meter is empty in silence, full at a shout, and linear in dB between",
   assert.equal(meterLevel(1), 1);
   const [low, middle, high] = [0.01, 0.03162, 0.1].map(meterLevel);
   assert.ok(low && middle && high && Math.abs(middle - low - (high - middle)) < 0.01);
+});
+
+test("somebody's volume is kept by name, whatever the name, and forgotten when it is the usual one", () => {
+  for (const name of ["Mira", "constructor", "__proto__", "toString"]) {
+    assert.equal(volumeOf(name), 1, name);
+    setVolume(name, 0.4);
+    assert.equal(volumeOf(name), 0.4, name);
+    setVolume(name, 1);
+    assert.equal(volumeOf(name), 1, name);
+  }
+  assert.equal(Object.keys(preferences.peek().volumes).length, 0);
+  for (let index = 0; index < 300; index += 1) setVolume(`guest ${index}`, 2);
+  assert.ok(Object.keys(preferences.peek().volumes).length <= 200);
+  assert.equal(volumeOf("guest 299"), 2);
+});
+
+test("what draws later draws once for many changes, in another task, and again after the next", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const [a, b] = [signal(0), signal(0)];
+  /** @type {number[]} */ const drawn = [];
+  effectLater(() => void drawn.push(a.value * 10 + b.value));
+  a.value = 1;
+  b.value = 2;
+  assert.deepEqual(drawn, [0]);
+  context.mock.timers.tick(1);
+  assert.deepEqual(drawn, [0, 12]);
+  b.value = 3;
+  context.mock.timers.tick(1);
+  assert.deepEqual(drawn, [0, 12, 13]);
 });
 
 test("times and lists read as people write them", () => {

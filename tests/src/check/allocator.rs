@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use simulcast::allocator::{Choice, Class, Kind, Target, Targets, Want, WantId, allocate};
+use simulcast::allocator::{Budget, Choice, Class, Kind, Target, Targets, Want, WantId, allocate};
 use simulcast::{Bitrate, Layer, LayerId};
 
 use super::supply::Supply;
@@ -81,7 +81,7 @@ fn layer(supply: &mut Supply<'_>) -> Layer {
 fn decide(now: Instant, budget: Bitrate, wishes: &[&Wish], previous: &Targets) -> Targets {
     let wants: Vec<Want> = wishes.iter().map(|wish| wish.want).collect();
     let layers: Vec<&[Layer]> = wishes.iter().map(|wish| wish.layers.as_slice()).collect();
-    allocate(now, budget, &wants, &layers, previous)
+    allocate(now, Budget::estimated(budget), &wants, &layers, previous)
 }
 
 fn check_decision(now: Instant, budget: Bitrate, wishes: &[Wish], previous: &Targets) -> Targets {

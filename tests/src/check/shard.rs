@@ -21,6 +21,7 @@ use crate::client::feedback::NTP_START;
 use crate::client::session::microphone_ssrc;
 use crate::client::{Devices, Person, Session};
 use crate::clock::Clock;
+use crate::codec::Codec;
 use crate::packet::{Kind, Rtp};
 
 /// Who sends what the fuzzer wants.
@@ -137,7 +138,8 @@ impl Room {
             1 => u32::from(supply.byte() % 4) + 7_000,
             _ => supply.word() & 0xff,
         };
-        let payload_type = [types.opus, types.vp8, types.vp8_rtx, supply.byte() & 0x7f];
+        let (picture, rtx) = (types.picture(Codec::Vp8), types.rtx(Codec::Vp8));
+        let payload_type = [types.opus(), picture, rtx, supply.byte() & 0x7f];
         let sequence = supply.short() & 0x03ff;
         let mut packet =
             vec![0x80 | supply.byte() & 0x30, payload_type[usize::from(choice >> 2 & 3)]];

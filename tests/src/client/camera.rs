@@ -1,7 +1,4 @@
-//! A camera in three VP8 encodings of synthetic frames at 30 frames a second.
-//!
-//! Two temporal layers: an even frame needs the even one before it, an odd frame the even one before it, and nothing
-//! needs an odd frame. Payload descriptors are written by hand from RFC 7741, section 4.2.
+//! A camera at 30 pictures a second: three encodings of VP8 or H264, or one of VP9 or AV1, each with two temporal layers.
 
 use std::time::Duration;
 
@@ -12,11 +9,11 @@ use tools::simnet::time::SimTime;
 
 use super::feedback;
 use super::outgoing::Outgoing;
-use super::session::{CAMERA_MID, RIDS, Session};
-use super::stamp::Stamp;
+use super::picture::{Packetizer, Picture};
+use super::session::{CAMERA_MID, RIDS, Session, camera_ssrc};
 use crate::packet::Rtp;
 
-/// Bits a second of the three encodings, as browsers send 320×180, 640×360 and 1280×720.
+/// Bits a second of the three encodings, as browsers send 320×180, 640×360 and 1280×720. One alone is as the last.
 pub const BITRATES: [u32; 3] = [150_000, 500_000, 1_500_000];
 
 /// Their sizes.
@@ -31,14 +28,12 @@ const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// How much larger a keyframe is than another frame.
 const KEYFRAME_FACTOR: u32 = 3;
 
-/// Payload bytes of a packet, descriptor not counted.
-const PAYLOAD_MAX: usize = 1100;
-
 /// A camera.
 #[derive(Debug)]
 pub struct Camera {
     publication: u32,
-    encodings: [Encoder; 3],
+    /// Lowest quality first.
+    encodings: Vec<Encoder>,
     next_frame: SimTime,
     /// Frames made so far.
     frames: u32,
@@ -47,27 +42,29 @@ pub struct Camera {
 
 #[derive(Debug)]
 struct Encoder {
-    layer: u8,
+    place: u8,
+    bitrate: u32,
+    pixels: (u16, u16),
     stream: Outgoing,
+    packetizer: Packetizer,
+    descriptor_id: u8,
     wants_keyframe: bool,
-    /// Of this encoding; restarts nowhere.
+    /// Counts pictures of this encoding; restarts nowhere.
     number: u32,
+    last_keyframe: u32,
     last_even: u32,
-    picture_id: u16,
-    tl0_picture: u8,
-    key_index: u8,
 }
 
 impl Camera {
     /// A camera that makes its first frame at `now`, a keyframe.
     #[must_use]
     pub fn new(now: SimTime, session: &Session, random: &mut Random) -> Self {
-        let mut layer = 0_u8;
-        let encodings = RIDS.map(|rid| {
-            let encoder = Encoder::new(session, layer, rid, random);
-            layer += 1;
-            encoder
-        });
+        let encodings = if session.devices.codec.is_simulcast() {
+            let named = (0..).zip(RIDS);
+            named.map(|(place, rid)| Encoder::new(session, place, Some(rid), random)).collect()
+        } else {
+            vec![Encoder::new(session, 0, None, random)]
+        };
         Self {
             publication: session.person.publication(Source::Camera).0,
             encodings,
@@ -105,7 +102,7 @@ impl Camera {
         let ticks = u32::try_from(now.elapsed().as_nanos() * 9 / 100_000)
             .expect("a run is shorter than 13 hours");
         for encoder in &mut self.encodings {
-            encoder.frame(self.publication, self.frames, ticks, random, &mut send);
+            encoder.frame(self.publication, ticks, random, &mut send);
         }
         self.frames += 1;
         self.next_frame = now + FRAME;
@@ -127,57 +124,64 @@ impl Camera {
 }
 
 impl Encoder {
-    fn new(session: &Session, layer: u8, rid: &str, random: &mut Random) -> Self {
-        let ssrc = session.own_ssrc() + 10 + u32::from(layer);
-        let types = session.payload_types();
+    fn new(session: &Session, place: u8, rid: Option<&str>, random: &mut Random) -> Self {
+        let ssrc = camera_ssrc(session.person, place);
+        let (types, codec) = (session.payload_types(), session.devices.codec);
         let mid = (session.extension(Extension::Mid), CAMERA_MID.as_bytes().to_vec());
-        let named = (session.extension(Extension::Rid), rid.as_bytes().to_vec());
-        let repaired = (session.extension(Extension::RepairedRid), rid.as_bytes().to_vec());
-        let stream = Outgoing::new(ssrc, types.vp8, vec![mid.clone(), named], random);
-        let [picture_high, picture_low, tl0_picture, ..] = random.next().to_be_bytes();
+        let named =
+            |extension| rid.map(|rid| (session.extension(extension), rid.as_bytes().to_vec()));
+        let with = |name| [Some(mid.clone()), named(name)].into_iter().flatten().collect();
+        let stream = Outgoing::new(ssrc, types.picture(codec), with(Extension::Rid), random);
+        let quality = if rid.is_some() { usize::from(place) } else { BITRATES.len() - 1 };
         Self {
-            layer,
-            stream: stream.with_repair(ssrc + 10, types.vp8_rtx, vec![mid, repaired]),
+            place,
+            bitrate: BITRATES[quality],
+            pixels: SIZES[quality],
+            stream: stream.with_repair(ssrc + 10, types.rtx(codec), with(Extension::RepairedRid)),
+            packetizer: Packetizer::new(codec, session.person.0 % 2 == 1, random),
+            descriptor_id: session.extension(Extension::DependencyDescriptor),
             wants_keyframe: true,
             number: 0,
+            last_keyframe: 0,
             last_even: 0,
-            picture_id: u16::from_be_bytes([picture_high, picture_low]) & 0x7fff,
-            tl0_picture,
-            key_index: 0,
         }
     }
 
     fn frame(
         &mut self,
         publication: u32,
-        frames: u32,
         ticks: u32,
         random: &mut Random,
         send: &mut impl FnMut(Rtp),
     ) {
         let is_key = std::mem::take(&mut self.wants_keyframe);
-        let is_odd = frames % 2 == 1 && !is_key;
-        let needs = (!is_key).then_some(self.last_even);
-        let stamp = Stamp { publication, layer: self.layer, number: self.number, needs };
-        let frame = vp8_frame(stamp, is_key, self.size(is_key, random));
+        if is_key {
+            self.last_keyframe = self.number;
+        }
+        let is_odd = (self.number - self.last_keyframe) % 2 == 1;
+        let payloads = self.packetizer.payloads(&Picture {
+            publication,
+            encoding: self.place,
+            number: self.number,
+            needs: (!is_key).then_some(self.last_even),
+            is_odd,
+            size: self.size(is_key, random),
+            pixels: self.pixels,
+        });
+        let count = payloads.len();
+        for (place, payload) in payloads.into_iter().enumerate() {
+            let more = payload.descriptor.map(|descriptor| (self.descriptor_id, descriptor));
+            send(self.stream.packet(ticks, place + 1 == count, more.as_slice(), payload.bytes));
+        }
         if !is_odd {
             self.last_even = self.number;
-            self.tl0_picture = self.tl0_picture.wrapping_add(1);
-        }
-        let count = frame.chunks(PAYLOAD_MAX).len();
-        for (place, chunk) in frame.chunks(PAYLOAD_MAX).enumerate() {
-            let mut payload = self.descriptor(place == 0, is_odd);
-            payload.extend(chunk);
-            send(self.stream.packet(ticks, place + 1 == count, &[], payload));
         }
         self.number += 1;
-        self.picture_id = (self.picture_id + 1) & 0x7fff;
-        self.key_index = (self.key_index + u8::from(is_key)) & 0x1f;
     }
 
     /// Bytes of a frame: a thirtieth of the bitrate, ±25 % at most, normally distributed.
     fn size(&self, is_key: bool, random: &mut Random) -> usize {
-        let mean = BITRATES[usize::from(self.layer)] / 8 / FRAME_RATE;
+        let mean = self.bitrate / 8 / FRAME_RATE;
         let mean = if is_key { mean * KEYFRAME_FACTOR } else { mean };
         let variation = (random.normal() * 0.1).clamp(-0.25, 0.25);
         #[expect(
@@ -188,30 +192,4 @@ impl Encoder {
         let size = (f64::from(mean) * (1.0 + variation)) as usize;
         size
     }
-
-    /// X and I, L, T set, K not; N on odd frames, which nothing needs; a picture id of 15 bits.
-    fn descriptor(&self, starts: bool, is_odd: bool) -> Vec<u8> {
-        let [id_high, id_low] = self.picture_id.to_be_bytes();
-        let first = 0x80 | (u8::from(is_odd) << 5) | (u8::from(starts) << 4);
-        let temporal = (u8::from(is_odd) << 6) | 0x20;
-        vec![first, 0b1110_0000, 0x80 | id_high, id_low, self.tl0_picture, temporal]
-    }
-}
-
-/// A frame header by RFC 6386, section 9.1, then the stamp. The first partition is said to reach to the end.
-fn vp8_frame(stamp: Stamp, is_key: bool, size: usize) -> Vec<u8> {
-    let header = if is_key { 10 } else { 3 };
-    let body = stamp.fill(size.saturating_sub(header).max(Stamp::LENGTH));
-    let partition = u32::try_from(body.len()).expect("a frame is short");
-    let tag = (partition << 5) | 0x10 | u32::from(!is_key);
-    let [low, middle, high, _] = tag.to_le_bytes();
-    let mut frame = vec![low, middle, high];
-    if is_key {
-        let (width, height) = SIZES[usize::from(stamp.layer)];
-        frame.extend([0x9d, 0x01, 0x2a]);
-        frame.extend(width.to_le_bytes());
-        frame.extend(height.to_le_bytes());
-    }
-    frame.extend(body);
-    frame
 }

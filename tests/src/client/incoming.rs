@@ -1,16 +1,19 @@
 //! One slot as a receiver sees it: puts packets in order, asks for what is lacking, and lets the oracles judge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rtcp::reception_report::ReceptionReport;
 use sfu::MediaKind;
-use sfu::media::Ssrc;
+use sfu::media::{SlotSpec, Ssrc};
+use sfu::packet::extension::Extension;
 use tools::simnet::time::SimTime;
 
 use super::feedback::Wish;
+use super::session::{PayloadTypes, Session};
 use super::stamp::Stamp;
-use crate::oracle::vp8::{self, Decoder};
+use crate::codec::Codec;
+use crate::oracle::decoder::{Decoder, starts_keyframe};
 use crate::packet::{Rtp, Unwrapped, be16};
 
 /// A slot.
@@ -19,9 +22,10 @@ pub struct Incoming {
     kind: MediaKind,
     ssrc: u32,
     rtx: Option<Ssrc>,
+    types: PayloadTypes,
     unwrapped: Unwrapped,
     /// Arrived, not yet decoded: pictures only.
-    waiting: BTreeMap<i64, Rtp>,
+    waiting: BTreeMap<i64, (Codec, Rtp)>,
     /// The next packet the decoder needs.
     next: Option<i64>,
     newest: i64,
@@ -62,17 +66,18 @@ const KEYFRAME_AGAIN: Duration = Duration::from_millis(300);
 impl Incoming {
     /// A slot that has received nothing.
     #[must_use]
-    pub fn new(kind: MediaKind, ssrc: u32, rtx: Option<Ssrc>) -> Self {
+    pub fn new(session: &Session, slot: &SlotSpec) -> Self {
         Self {
-            kind,
-            ssrc,
-            rtx,
+            kind: slot.kind,
+            ssrc: slot.ssrc.0,
+            rtx: slot.rtx,
+            types: session.payload_types(),
             unwrapped: Unwrapped::default(),
             waiting: BTreeMap::new(),
             next: None,
             newest: 0,
             missing: BTreeMap::new(),
-            decoder: Decoder::default(),
+            decoder: Decoder::new(session.extension(Extension::DependencyDescriptor)),
             last_wish: None,
             received: 0,
             first: 0,
@@ -111,7 +116,11 @@ impl Incoming {
     /// Takes in a packet. Returns what is wrong with it, in words.
     pub fn handle(&mut self, now: SimTime, mut packet: Rtp) -> Option<String> {
         self.arrived.push((now, packet.payload.len()));
-        if packet.ssrc != self.ssrc {
+        let is_resent = packet.ssrc != self.ssrc;
+        let Ok(codec) = self.codec(packet.payload_type, is_resent) else {
+            return Some(format!("payload type {} is not of this slot", packet.payload_type));
+        };
+        if is_resent {
             if packet.payload.len() < 2 {
                 return None; // padding that probes the link
             }
@@ -132,16 +141,27 @@ impl Incoming {
         }
         self.newest = self.newest.max(index);
         let was_missing = self.missing.remove(&index).is_some();
-        if was_missing || packet.ssrc == self.ssrc {
+        if was_missing || !is_resent {
             self.received += 1;
         }
+        let Some(codec) = codec else { return self.hear(now, &packet) };
+        if self.next.is_some_and(|next| index >= next) {
+            self.waiting.insert(index, (codec, packet));
+        }
+        self.decode(now)
+    }
+
+    /// What a payload type stands for in this slot: none for sound.
+    fn codec(&self, payload_type: u8, is_resent: bool) -> Result<Option<Codec>, ()> {
+        let number = |codec: &Codec| {
+            if is_resent { self.types.rtx(*codec) } else { self.types.picture(*codec) }
+        };
         match self.kind {
-            MediaKind::Audio => self.hear(now, &packet),
+            MediaKind::Audio if payload_type == self.types.opus() && !is_resent => Ok(None),
+            MediaKind::Audio => Err(()),
             MediaKind::Video => {
-                if self.next.is_some_and(|next| index >= next) {
-                    self.waiting.insert(index, packet);
-                }
-                self.decode(now)
+                let codec = Codec::ALL.into_iter().find(|codec| number(codec) == payload_type);
+                codec.map(Some).ok_or(())
             }
         }
     }
@@ -155,20 +175,29 @@ impl Incoming {
         source_complaint(packet, stamp)
     }
 
-    /// Decodes all frames that are whole and next.
+    /// Decodes all pictures that are whole and next. Where something is missing, a whole keyframe behind it is next: what
+    /// is before it is needed no more, as for libwebrtc's frame buffer.
     fn decode(&mut self, now: SimTime) -> Option<String> {
         while let Some(next) = self.next {
-            let Some(packet) = self.waiting.get(&next) else { break };
-            if packet.payload.is_empty() {
+            if self.waiting.get(&next).is_some_and(|(_, packet)| packet.payload.is_empty()) {
                 self.waiting.remove(&next);
                 self.next = Some(next + 1);
                 continue;
             }
-            let Some(end) = self.frame_end(next) else { break };
-            let packets: Vec<Rtp> =
-                (next..=end).filter_map(|index| self.waiting.remove(&index)).collect();
+            let Some(end) = self.picture_end(next) else {
+                let start = self.whole_keyframe()?;
+                self.waiting = self.waiting.split_off(&start);
+                self.missing = self.missing.split_off(&start);
+                self.next = Some(start);
+                continue;
+            };
+            let (codecs, packets): (Vec<Codec>, Vec<Rtp>) =
+                (next..=end).filter_map(|index| self.waiting.remove(&index)).unzip();
             self.next = Some(end + 1);
-            match self.decoder.frame(&packets) {
+            if codecs.iter().any(|codec| *codec != codecs[0]) {
+                return Some(format!("one picture of two codecs: {codecs:?}"));
+            }
+            match self.decoder.picture(codecs[0], &packets) {
                 Ok(Some(stamp)) => {
                     self.played.push((now, stamp));
                     if let Some(complaint) = source_complaint(&packets[0], stamp) {
@@ -182,12 +211,12 @@ impl Incoming {
         None
     }
 
-    /// The last packet of the frame that begins at `start`, if all of it is here.
-    fn frame_end(&self, start: i64) -> Option<i64> {
-        let timestamp = self.waiting.get(&start)?.timestamp;
+    /// The last packet of the picture that begins at `start`, if all of it is here.
+    fn picture_end(&self, start: i64) -> Option<i64> {
+        let timestamp = self.waiting.get(&start)?.1.timestamp;
         let mut index = start;
         loop {
-            let packet = self.waiting.get(&index)?;
+            let (_, packet) = self.waiting.get(&index)?;
             if packet.timestamp != timestamp {
                 return Some(index - 1); // the marker is missing; the decoder will say what that means
             }
@@ -196,6 +225,20 @@ impl Incoming {
             }
             index += 1;
         }
+    }
+
+    /// Where the first keyframe begins that is here with its end.
+    fn whole_keyframe(&self) -> Option<i64> {
+        let is_whole = |index: i64| {
+            let end = self.picture_end(index).and_then(|end| self.waiting.get(&end));
+            end.is_some_and(|(_, packet)| packet.marker)
+        };
+        let mut starts = self
+            .waiting
+            .iter()
+            .filter(|(_, (codec, packet))| starts_keyframe(*codec, &packet.payload))
+            .map(|(index, _)| *index);
+        starts.find(|index| is_whole(*index))
     }
 
     /// What to ask for now: packets that are late, or a keyframe where they came too late.
@@ -221,35 +264,17 @@ impl Incoming {
         (!numbers.is_empty()).then_some(Wish::Packets(numbers))
     }
 
-    /// Forgets packets that are too late, and goes on from the next keyframe that is whole.
+    /// Forgets packets that are too late: without them only a keyframe helps.
     fn give_up(&mut self, now: SimTime) {
-        let late: BTreeSet<i64> = self
-            .missing
-            .iter()
-            .filter(|(_, missing)| now.since(missing.since) >= GIVE_UP)
-            .map(|(index, _)| *index)
-            .collect();
-        self.missing.retain(|index, _| !late.contains(index));
-        let Some(next) = self.next else { return };
-        if late.iter().any(|index| *index >= next) {
-            self.decoder.lose();
-        }
-        if self.decoder.waits_for_keyframe() {
-            let starts = |packet: &Rtp| vp8::starts_keyframe(&packet.payload);
-            let whole = |index: &i64| self.frame_end(*index).is_some();
-            let start = self
-                .waiting
-                .iter()
-                .find(|(index, packet)| starts(packet) && whole(index))
-                .map(|(index, _)| *index);
-            if let Some(start) = start {
-                self.waiting.retain(|index, _| *index >= start);
-                self.missing.retain(|index, _| *index >= start);
-                self.next = Some(start);
-                let complaint = self.decode(now);
-                debug_assert_eq!(complaint, None, "a whole keyframe can be decoded");
+        let next = self.next;
+        let decoder = &mut self.decoder;
+        self.missing.retain(|index, missing| {
+            let is_late = now.since(missing.since) >= GIVE_UP;
+            if is_late && next.is_some_and(|next| *index >= next) {
+                decoder.lose();
             }
-        }
+            !is_late
+        });
     }
 
     /// What a receiver report says about this slot; `None` before the first packet (RFC 3550, appendix A.3).

@@ -40,7 +40,7 @@ impl Microphone {
     #[must_use]
     pub fn new(now: SimTime, session: &Session, random: &mut Random) -> Self {
         let mid = (session.extension(Extension::Mid), MICROPHONE_MID.as_bytes().to_vec());
-        let opus = session.payload_types().opus;
+        let opus = session.payload_types().opus();
         Self {
             publication: session.person.publication(Source::Microphone).0,
             stream: Outgoing::new(microphone_ssrc(session.person), opus, vec![mid], random),

@@ -10,6 +10,7 @@ pub mod feedback;
 pub mod incoming;
 pub mod microphone;
 pub mod outgoing;
+pub mod picture;
 pub mod session;
 pub mod stamp;
 
@@ -69,11 +70,7 @@ impl Client {
             address: session.person.address(0),
             cipher: Cipher::of_client(&session.keys),
             consent: Consent::new(now, &session),
-            slots: session
-                .slots
-                .iter()
-                .map(|slot| Incoming::new(slot.kind, slot.ssrc.0, slot.rtx))
-                .collect(),
+            slots: session.slots.iter().map(|slot| Incoming::new(&session, slot)).collect(),
             camera,
             microphone,
             session,
@@ -261,20 +258,10 @@ impl Client {
         let Some(packet) = Rtp::read(plain) else {
             return self.complain(now, "RTP cannot be read");
         };
-        let ids = self.session.payload_types();
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.carries(packet.ssrc)) else {
             return self.complain(now, &format!("RTP of a stranger: {}", packet.ssrc));
         };
-        let is_right = match (slot.kind(), packet.ssrc == slot.ssrc()) {
-            (MediaKind::Audio, _) => packet.payload_type == ids.opus,
-            (MediaKind::Video, true) => packet.payload_type == ids.vp8,
-            (MediaKind::Video, false) => packet.payload_type == ids.vp8_rtx,
-        };
-        let complaint = if is_right {
-            slot.handle(now, packet)
-        } else {
-            Some(format!("payload type {} was never agreed on for this slot", packet.payload_type))
-        };
+        let complaint = slot.handle(now, packet);
         if let Some(complaint) = complaint {
             self.complain(now, &complaint);
         }

@@ -114,11 +114,13 @@ impl Outgoing {
         let original = repair.sent.iter().find(|packet| packet.sequence == sequence)?;
         let mut payload = original.sequence.to_be_bytes().to_vec();
         payload.extend(&original.payload);
+        // What the packet had of its own stays beside it, as libwebrtc has it.
+        let own = original.extensions.iter().skip(self.extensions.len());
         let packet = Rtp {
             payload_type: repair.payload_type,
             sequence: repair.sequence,
             ssrc: repair.ssrc,
-            extensions: repair.extensions.clone(),
+            extensions: repair.extensions.iter().chain(own).cloned().collect(),
             payload,
             ..original.clone()
         };

@@ -12,6 +12,8 @@ use sfu::packet::extension::{Extension, ExtensionId, ExtensionIds};
 use sfu::transport::srtp::{KeyingMaterial, MasterKey, Profile};
 use sfu::{ChannelId, Format, MediaKind, ParticipantId, PublicationId, SlotId, Source};
 
+use crate::codec::Codec;
+
 /// Who takes part: a small number, from which all ids of that person follow.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Person(pub u8);
@@ -19,8 +21,10 @@ pub struct Person(pub u8);
 /// What somebody brings.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Devices {
-    /// A picture in three encodings.
+    /// A picture.
     pub camera: bool,
+    /// What the camera sends; any codec is received.
+    pub codec: Codec,
     /// A voice.
     pub microphone: bool,
     /// Receive m-lines for sound.
@@ -29,15 +33,11 @@ pub struct Devices {
     pub video_slots: u8,
 }
 
-/// Payload types: each client chooses its own.
+/// Payload types: each client chooses its own, so that a header that is passed on unchanged is noticed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PayloadTypes {
-    /// Opus.
-    pub opus: u8,
-    /// VP8.
-    pub vp8: u8,
-    /// Retransmissions of VP8.
-    pub vp8_rtx: u8,
+    /// Below 8.
+    shift: u8,
 }
 
 /// An agreed session.
@@ -61,7 +61,14 @@ pub struct Session {
 
 impl Devices {
     /// Camera, microphone, three slots for sound and four for pictures.
-    pub const ALL: Self = Self { camera: true, microphone: true, audio_slots: 3, video_slots: 4 };
+    pub const ALL: Self =
+        Self { camera: true, codec: Codec::Vp8, microphone: true, audio_slots: 3, video_slots: 4 };
+
+    /// As [`Self::ALL`] with a camera that sends `codec`.
+    #[must_use]
+    pub const fn sending(codec: Codec) -> Self {
+        Self { codec, ..Self::ALL }
+    }
 
     /// As [`Self::ALL`] with `video_slots` slots for pictures.
     #[must_use]
@@ -130,7 +137,7 @@ impl Session {
             session.publications.push(microphone(person, payloads));
         }
         if devices.camera {
-            session.publications.push(camera(person, payloads));
+            session.publications.push(camera(person, payloads, devices.codec));
         }
         let audio = (0..devices.audio_slots).map(|pair| (MediaKind::Audio, pair));
         let video = (0..devices.video_slots).map(|pair| (MediaKind::Video, pair));
@@ -184,11 +191,33 @@ impl Session {
 }
 
 impl PayloadTypes {
-    /// Different from one person to the next, so that a header that is passed on unchanged is noticed.
+    /// A person's.
     #[must_use]
     pub const fn of(person: Person) -> Self {
-        let shift = person.0 % 8;
-        Self { opus: 112 + shift, vp8: 96 + shift, vp8_rtx: 104 + shift }
+        Self { shift: person.0 % 8 }
+    }
+
+    /// Opus.
+    #[must_use]
+    pub const fn opus(self) -> u8 {
+        self.number(0)
+    }
+
+    /// Pictures.
+    #[must_use]
+    pub const fn picture(self, codec: Codec) -> u8 {
+        self.number(1 + 2 * codec.place())
+    }
+
+    /// Retransmissions of pictures.
+    #[must_use]
+    pub const fn rtx(self, codec: Codec) -> u8 {
+        self.number(2 + 2 * codec.place())
+    }
+
+    /// 96 to 127, another one for each of nine places.
+    const fn number(self, place: u8) -> u8 {
+        96 + 3 * place + self.shift
     }
 }
 
@@ -207,13 +236,19 @@ pub fn microphone_ssrc(person: Person) -> u32 {
     u32::from(person.0) * 1_000 + 1
 }
 
+/// The SSRC of an encoding of somebody's camera; that of its retransmissions is ten more.
+#[must_use]
+pub fn camera_ssrc(person: Person, encoding: u8) -> u32 {
+    u32::from(person.0) * 1_000 + 10 + u32::from(encoding)
+}
+
 fn microphone(person: Person, payloads: PayloadTypes) -> PublicationSpec {
     let ssrc = Some(Ssrc(microphone_ssrc(person)));
     PublicationSpec {
         id: person.publication(Source::Microphone),
         source: Source::Microphone,
         mid: mid(MICROPHONE_MID),
-        payloads: vec![payload_map(MediaKind::Audio, payloads)],
+        payloads: vec![sound_map(payloads)],
         extensions: extensions(person),
         encodings: vec![Encoding { ssrc, ..Encoding::default() }],
         feedback: Feedback { transport_wide: true, ..Feedback::default() },
@@ -221,24 +256,27 @@ fn microphone(person: Person, payloads: PayloadTypes) -> PublicationSpec {
     }
 }
 
-fn camera(person: Person, payloads: PayloadTypes) -> PublicationSpec {
+fn camera(person: Person, payloads: PayloadTypes, codec: Codec) -> PublicationSpec {
     let encoding = |rid: &str| Encoding {
         rid: Some(Rid(ArrayString::from(rid).expect("short"))),
         ..Encoding::default()
     };
+    let ssrc = camera_ssrc(person, 0);
+    let only = Encoding { rid: None, ssrc: Some(Ssrc(ssrc)), rtx: Some(Ssrc(ssrc + 10)) };
     PublicationSpec {
         id: person.publication(Source::Camera),
         source: Source::Camera,
         mid: mid(CAMERA_MID),
-        payloads: vec![payload_map(MediaKind::Video, payloads)],
+        payloads: vec![picture_map(payloads, codec)],
         extensions: extensions(person),
-        encodings: RIDS.map(encoding).to_vec(),
+        encodings: if codec.is_simulcast() { RIDS.map(encoding).to_vec() } else { vec![only] },
         feedback: FEEDBACK,
         active: true,
     }
 }
 
 fn slot(person: Person, id: u8, kind: MediaKind, pair: u8) -> SlotSpec {
+    let payloads = PayloadTypes::of(person);
     let ssrc = 0x1000_0000 + u32::from(person.0) * 1_000 + u32::from(id);
     SlotSpec {
         id: SlotId(id),
@@ -246,7 +284,10 @@ fn slot(person: Person, id: u8, kind: MediaKind, pair: u8) -> SlotSpec {
         mid: mid(&format!("{}", u32::from(id) + 2)),
         ssrc: Ssrc(ssrc),
         rtx: (kind == MediaKind::Video).then_some(Ssrc(ssrc + 500)),
-        payloads: vec![payload_map(kind, PayloadTypes::of(person))],
+        payloads: match kind {
+            MediaKind::Audio => vec![sound_map(payloads)],
+            MediaKind::Video => Codec::ALL.map(|codec| picture_map(payloads, codec)).to_vec(),
+        },
         extensions: extensions(person),
         pair,
         feedback: FEEDBACK,
@@ -256,12 +297,16 @@ fn slot(person: Person, id: u8, kind: MediaKind, pair: u8) -> SlotSpec {
 const FEEDBACK: Feedback =
     Feedback { nack: true, pli: true, fir: true, transport_wide: true, remb: false };
 
-fn payload_map(kind: MediaKind, types: PayloadTypes) -> PayloadMap {
-    let (number, format, rtx) = match kind {
-        MediaKind::Audio => (types.opus, Format::Opus, None),
-        MediaKind::Video => (types.vp8, Format::Vp8, Some(PayloadType(types.vp8_rtx))),
-    };
-    PayloadMap { payload_type: PayloadType(number), format, rtx }
+const fn sound_map(types: PayloadTypes) -> PayloadMap {
+    PayloadMap { payload_type: PayloadType(types.opus()), format: Format::Opus, rtx: None }
+}
+
+const fn picture_map(types: PayloadTypes, codec: Codec) -> PayloadMap {
+    PayloadMap {
+        payload_type: PayloadType(types.picture(codec)),
+        format: codec.format(),
+        rtx: Some(PayloadType(types.rtx(codec))),
+    }
 }
 
 fn extensions(person: Person) -> ExtensionIds {
@@ -272,6 +317,7 @@ fn extensions(person: Person) -> ExtensionIds {
         Extension::RepairedRid,
         Extension::TransportSequence,
         Extension::AudioLevel,
+        Extension::DependencyDescriptor,
     ];
     (1..).zip(all).fold(ExtensionIds::default(), |ids, (number, extension)| {
         ids.with(extension, ExtensionId::new(number + shift).expect("1 to 14"))

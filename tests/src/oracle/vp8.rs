@@ -1,8 +1,6 @@
-//! A VP8 decoder of synthetic frames: it decodes nothing, but knows what a decoder would need.
+//! VP8 as a depacketizer reads it (RFC 7741): a picture's packets belong together, and its numbers go on.
 
-use std::collections::BTreeSet;
-
-use crate::client::stamp::Stamp;
+use super::decoder::{Whole, stamp_of};
 use crate::packet::Rtp;
 
 /// The fields of a payload descriptor that must continue (RFC 7741, section 4.2).
@@ -69,103 +67,47 @@ pub fn starts_keyframe(payload: &[u8]) -> bool {
     })
 }
 
-/// What a decoder holds.
-#[derive(Debug, Default)]
-pub struct Decoder {
-    /// Publication and layer of the stream being decoded.
-    current: Option<(u32, u8)>,
-    /// Frames of it that were decoded. Only the last few can be needed.
-    decoded: BTreeSet<u32>,
+/// The numbers of the last picture.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reader {
     last: Option<Descriptor>,
-    last_timestamp: u32,
-    /// Something was lost for good: only a keyframe helps.
-    is_broken: bool,
 }
 
-/// How far back a frame may reach.
-const DECODED_MAX: usize = 8;
-
-impl Decoder {
-    /// Whether nothing but a keyframe can be decoded.
-    #[must_use]
-    pub const fn waits_for_keyframe(&self) -> bool {
-        self.is_broken
-    }
-
-    /// A packet is lost for good.
-    pub fn lose(&mut self) {
-        self.is_broken = true;
-    }
-
-    /// Decodes the packets of one frame, all of them and in order. `None` where it is skipped since something before it
-    /// was lost on the way.
+impl Reader {
+    /// Puts a picture together from its packets, the last of which has the marker.
     ///
     /// # Errors
-    /// What a decoder would choke on though nothing was lost: the server's fault.
-    pub fn frame(&mut self, packets: &[Rtp]) -> Result<Option<Stamp>, String> {
+    /// What a depacketizer would choke on.
+    pub fn read(&mut self, packets: &[Rtp]) -> Result<Whole, String> {
         let descriptors: Vec<Descriptor> = packets
             .iter()
             .map(|packet| Descriptor::read(&packet.payload).ok_or("a descriptor is cut short"))
             .collect::<Result<_, _>>()?;
         let first = descriptors[0];
-        let is_key = starts_keyframe(&packets[0].payload);
-        if self.is_broken && !is_key {
-            return Ok(None);
-        }
         if !first.starts {
-            return Err(format!("a frame begins in its middle, at {}", packets[0].sequence));
-        }
-        if !packets.last().is_some_and(|packet| packet.marker) {
-            return Err(format!("the frame at {} ends without a marker", packets[0].sequence));
+            return Err("it begins in its middle".to_owned());
         }
         let is_one = descriptors.iter().all(|next| {
             (next.picture_id, next.tl0_picture) == (first.picture_id, first.tl0_picture)
         });
         if !is_one || descriptors[1..].iter().any(|next| next.starts) {
-            return Err(format!("the frame at {} is two: {descriptors:?}", packets[0].sequence));
+            return Err(format!("it is two: {descriptors:?}"));
         }
-        let stamp = stamp(packets, &descriptors, is_key)?;
-        self.check_references(stamp, is_key)?;
-        self.check_numbers(first, packets[0].timestamp)?;
-        if is_key {
-            self.decoded.clear();
-            self.current = Some((stamp.publication, stamp.layer));
-            self.is_broken = false;
+        let mut frame = Vec::new();
+        for (packet, descriptor) in packets.iter().zip(&descriptors) {
+            frame.extend(packet.payload.get(descriptor.length..).unwrap_or_default());
         }
-        self.decoded.insert(stamp.number);
-        if self.decoded.len() > DECODED_MAX {
-            self.decoded.pop_first();
-        }
+        let is_key = starts_keyframe(&packets[0].payload);
+        let header = if is_key { 10 } else { 3 };
+        let stamp = stamp_of(frame.get(header..).unwrap_or_default())?;
+        self.check_numbers(first)?;
         self.last = Some(first);
-        self.last_timestamp = packets[0].timestamp;
-        Ok(Some(stamp))
+        Ok(Whole { is_key, stamps: vec![stamp] })
     }
 
-    fn check_references(&self, stamp: Stamp, is_key: bool) -> Result<(), String> {
-        if is_key {
-            return if stamp.needs.is_none() {
-                Ok(())
-            } else {
-                Err(format!("a keyframe that needs another: {stamp:?}"))
-            };
-        }
-        if self.current != Some((stamp.publication, stamp.layer)) {
-            return Err(format!("{stamp:?} follows {:?} without a keyframe", self.current));
-        }
-        match stamp.needs {
-            Some(needed) if self.decoded.contains(&needed) => Ok(()),
-            Some(_) | None => {
-                Err(format!("{stamp:?} needs what never came; decoded: {:?}", self.decoded))
-            }
-        }
-    }
-
-    /// Picture ids, the numbers of base frames, and timestamps go forward, if by different steps.
-    fn check_numbers(&self, next: Descriptor, timestamp: u32) -> Result<(), String> {
+    /// Picture ids and the numbers of base frames go forward, if by different steps.
+    fn check_numbers(&self, next: Descriptor) -> Result<(), String> {
         let Some(last) = self.last else { return Ok(()) };
-        if timestamp.wrapping_sub(self.last_timestamp).cast_signed() <= 0 {
-            return Err(format!("the timestamp goes from {} to {timestamp}", self.last_timestamp));
-        }
         if let (Some(from), Some(to)) = (last.picture_id, next.picture_id) {
             let step = to.wrapping_sub(from) & 0x7fff;
             if step == 0 || step >= 0x4000 {
@@ -186,18 +128,17 @@ impl Decoder {
     }
 }
 
-/// The stamp of a frame, whose every byte must be as it was sent.
-fn stamp(packets: &[Rtp], descriptors: &[Descriptor], is_key: bool) -> Result<Stamp, String> {
-    let mut frame = Vec::new();
-    for (packet, descriptor) in packets.iter().zip(descriptors) {
-        frame.extend(packet.payload.get(descriptor.length..).unwrap_or_default());
-    }
-    let header = if is_key { 10 } else { 3 };
-    let body = frame.get(header..).unwrap_or_default();
-    Stamp::check(body)
-        .ok_or_else(|| format!("the frame at {} was changed on the way", packets[0].sequence))
-}
-
 #[cfg(test)]
-#[path = "vp8_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    /// RFC 7741, section 4.5.1's layouts: no extension at all, and a picture id of 7 bits.
+    #[test]
+    fn short_descriptors_are_read() {
+        let plain = Descriptor::read(&[0x10, 0xaa]).expect("whole");
+        assert_eq!((plain.starts, plain.picture_id, plain.length), (true, None, 1));
+        let short = Descriptor::read(&[0x90, 0x80, 0x11, 0xaa]).expect("whole");
+        assert_eq!((short.picture_id, short.length), (Some(0x11), 3));
+        assert_eq!(Descriptor::read(&[0x90, 0x80]), None);
+    }
+}

@@ -3,13 +3,11 @@
 use super::player::play;
 
 #[test]
-#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_chromium() {
     play("two-chromium");
 }
 
 #[test]
-#[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_firefox() {
     play("two-firefox");
 }

@@ -7,6 +7,7 @@
 mod address;
 mod blackout;
 mod churn;
+mod codecs;
 mod consent;
 mod conversation;
 mod determinism;

@@ -1,0 +1,89 @@
+//! What it costs to forward a packet of 1,200 bytes to a receiver, and how much of that is sealing.
+//!
+//! `cargo bench -p sfu --bench forward` compares a room of 1,000 receivers with bare sealing, in turns within one run, and prints
+//! the ratio. `-- --packets N` forwards N packets and measures nothing: what callgrind counts. It fails where a forwarded packet
+//! allocates.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot be set up has nothing to measure"
+)]
+
+mod room;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use room::{Bare, Room};
+
+const RECEIVERS: u32 = 1_000;
+/// Packets before anything is measured: queues, histories and logs have then their full size.
+const WARM_UP: u32 = 1_500;
+const ROUNDS: u32 = 15;
+/// Packets of a round.
+const PACKETS: u32 = 20;
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark is there to read the clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// A packet a millisecond, timers included.
+fn next(room: &mut Room) -> u64 {
+    room.wait();
+    room.forward()
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints its result")]
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(place) = arguments.iter().position(|one| one == "--packets") {
+        let packets = arguments.get(place + 1).and_then(|count| count.parse().ok()).unwrap_or(1);
+        let mut room = Room::new(now(), RECEIVERS);
+        let written: u64 = (0..packets).map(|_: u32| next(&mut room)).sum();
+        println!("{written} datagrams");
+        return ExitCode::SUCCESS;
+    }
+    let mut room = Room::new(now(), RECEIVERS);
+    let mut bare = Bare::new(RECEIVERS);
+    for _ in 0..WARM_UP {
+        next(&mut room);
+    }
+    let mut allocations = 0;
+    for _ in 0..PACKETS {
+        room.wait();
+        let measured = allocation_counter::measure(|| {
+            room.forward();
+        });
+        allocations += measured.count_total;
+    }
+    let (mut forwarding, mut sealing) = (Duration::MAX, Duration::MAX);
+    let mut written = 0;
+    for _ in 0..ROUNDS {
+        let start = now();
+        written = (0..PACKETS).map(|_| next(&mut room)).sum();
+        let middle = now();
+        for _ in 0..PACKETS {
+            bare.seal();
+        }
+        // The fastest rounds: the others share the machine.
+        forwarding = forwarding.min(middle - start);
+        sealing = sealing.min(now() - middle);
+    }
+    let each = |whole: Duration| whole.as_nanos() / u128::from(PACKETS * RECEIVERS);
+    let ratio = forwarding.as_secs_f64() / sealing.as_secs_f64();
+    println!(
+        "{} receivers, {} of {} datagrams written",
+        room.receivers(),
+        written,
+        PACKETS * RECEIVERS
+    );
+    println!(
+        "forwarding {} ns, bare sealing {} ns: ratio {ratio:.2} (bar: 1.6)",
+        each(forwarding),
+        each(sealing)
+    );
+    println!("allocations while forwarding {PACKETS} packets to all: {allocations}");
+    if allocations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

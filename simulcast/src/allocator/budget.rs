@@ -1,0 +1,27 @@
+//! What may be spent on one receiver: by the network, and by the person.
+
+use crate::units::Bitrate;
+
+/// Two limits, of which the lower one holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Budget {
+    /// What the network carries, as far as is known. It trembles, so that stepping up takes care, and a step that it takes
+    /// back was tried too soon.
+    pub estimate: Bitrate,
+    /// The most that the person wants. It is obeyed at once, both ways, and what it takes back was no mistake.
+    pub limit: Bitrate,
+}
+
+impl Budget {
+    /// An estimate, and nobody who wants less.
+    #[must_use]
+    pub const fn estimated(estimate: Bitrate) -> Self {
+        Self { estimate, limit: Bitrate::MAX }
+    }
+
+    /// What may be spent.
+    #[must_use]
+    pub fn least(self) -> Bitrate {
+        self.estimate.min(self.limit)
+    }
+}

@@ -47,10 +47,6 @@ export function dismiss(id) {
   return true;
 }
 
-export function dismissAll() {
-  for (const { id } of notices.peek()) dismiss(id);
-}
-
 /** Says it when there is room. @param {string} text */
 export function say(text) {
   if (waiting.at(-1) !== text) waiting.push(text);

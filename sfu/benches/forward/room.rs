@@ -24,7 +24,6 @@ use sfu::{ChannelId, Format, MediaKind, ParticipantId, PublicationId, Shard, Slo
 pub(crate) struct Room {
     shard: Shard,
     now: Instant,
-    receivers: u32,
     publisher: Sealer,
     sequence: u16,
     received: RecvBatch,
@@ -49,7 +48,6 @@ impl Room {
         let mut room = Self {
             shard: Shard::new(config),
             now,
-            receivers,
             publisher,
             sequence: 0,
             received: RecvBatch::new(),
@@ -125,11 +123,6 @@ impl Room {
         let written = self.transmit();
         while self.shard.poll_event().is_some() {}
         written
-    }
-
-    /// How many receivers there are.
-    pub(crate) const fn receivers(&self) -> u32 {
-        self.receivers
     }
 
     /// One frame a packet, some of them keyframes: a VP8 payload of RFC 7741 whose picture id goes on.

@@ -19,8 +19,16 @@ pub struct Socket {
     socket: socket2::Socket,
     local: u8,
     address: SocketAddr,
-    /// Datagrams of the longest run it sends: 1 once the system has refused runs.
-    longest: usize,
+    runs: Runs,
+}
+
+/// Whether a socket sends runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Runs {
+    /// It does; so many in a row were refused.
+    On { refused: u8 },
+    /// The system refuses them all.
+    Off,
 }
 
 /// How far a socket came with a batch.
@@ -63,7 +71,7 @@ impl Socket {
         }
         socket.bind(&address.into())?;
         let address = socket.local_addr()?.as_socket().unwrap_or(address);
-        Ok(Self { socket, local, address, longest: RUN_MAX })
+        Ok(Self { socket, local, address, runs: Runs::ON })
     }
 
     /// The address it is bound to, with the port that port 0 became.
@@ -135,7 +143,7 @@ impl Socket {
     ///
     /// A datagram that the system refuses for good is counted by its reason and passed over; the rest goes on.
     pub fn send(&mut self, batch: &SendBatch, first: usize, counters: &mut Counters) -> Sent {
-        let (socket, ours) = (self.socket.as_fd(), (self.local, &mut self.longest));
+        let (socket, ours) = (self.socket.as_fd(), (self.local, &mut self.runs));
         send_with(batch, ours, first, counters, |runs| syscall::send(socket, runs))
     }
 }
@@ -149,7 +157,7 @@ impl AsFd for Socket {
 /// As [`Socket::send`], with `call` in the place of `sendmmsg`.
 fn send_with(
     batch: &SendBatch,
-    (local, longest): (u8, &mut usize),
+    (local, sends): (u8, &mut Runs),
     first: usize,
     counters: &mut Counters,
     mut call: impl FnMut(&ArrayVec<Run<'_>, MESSAGES>) -> io::Result<usize>,
@@ -159,12 +167,13 @@ fn send_with(
     // Up to here datagrams go one by one: a run of them was refused.
     let mut singly = 0;
     loop {
-        let runs = gather(batch, local, next, singly, *longest);
+        let runs = gather(batch, local, next, singly, sends.longest());
         let Some(run) = runs.first().copied() else { return Sent::All };
         let after = run.place + run.count;
         let error = match call(&runs) {
             Ok(taken) => {
                 for run in runs.iter().take(taken) {
+                    sends.took(run.count);
                     counters.runs.count(Direction::Sent);
                     counters.datagrams.add(Direction::Sent, run.count as u64);
                     counters.bytes.add(Direction::Sent, run.data.len() as u64);
@@ -184,11 +193,11 @@ fn send_with(
                 counters.sends_blocked.count(by);
                 return Sent::Stopped { at: run.place, by };
             }
-            Refusal::Runs => {
-                tracing::warn!(%error, "the system sends no runs of datagrams: one by one from here on");
-                *longest = 1;
+            Refusal::Runs => sends.stop(&error),
+            Refusal::Run => {
+                sends.refuse(&error);
+                singly = after;
             }
-            Refusal::Run => singly = after,
             Refusal::Again => {
                 counters.dropped.add(DropReason::SendFailed, run.count as u64);
                 next = after;
@@ -221,6 +230,39 @@ fn gather(
     runs
 }
 
+impl Runs {
+    const ON: Self = Self::On { refused: 0 };
+
+    /// Datagrams of the longest run to be sent.
+    const fn longest(self) -> usize {
+        match self {
+            Self::On { .. } => RUN_MAX,
+            Self::Off => 1,
+        }
+    }
+
+    /// The system took a message of `datagrams`.
+    fn took(&mut self, datagrams: usize) {
+        if datagrams > 1 && *self != Self::Off {
+            *self = Self::ON;
+        }
+    }
+
+    /// The system refused one run, perhaps for the sake of its way.
+    fn refuse(&mut self, error: &io::Error) {
+        match self {
+            Self::On { refused } if *refused < REFUSED_MAX => *refused += 1,
+            Self::On { .. } => self.stop(error),
+            Self::Off => {}
+        }
+    }
+
+    fn stop(&mut self, error: &io::Error) {
+        tracing::warn!(%error, "the system sends no runs of datagrams: one by one from here on");
+        *self = Self::Off;
+    }
+}
+
 /// What a failed send means for its first run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Refusal {
@@ -243,9 +285,11 @@ impl Refusal {
             Some(libc::EINTR | libc::ECONNREFUSED) => Self::Again,
             Some(libc::EAGAIN) => Self::Full(Blocked::Socket),
             Some(libc::ENOBUFS | libc::ENOMEM) => Self::Full(Blocked::Device),
-            // EIO: the device cannot compute their checksums. EINVAL: the kernel does not know runs, or not so long ones.
-            Some(libc::EIO | libc::EINVAL) if datagrams > 1 => Self::Runs,
-            Some(libc::EMSGSIZE) if datagrams > 1 => Self::Run,
+            // The device cannot compute their checksums.
+            Some(libc::EIO) if datagrams > 1 => Self::Runs,
+            // Datagrams of it are longer than its way takes (EINVAL from older kernels), or the kernel does not know runs: a receiver
+            // behind a narrow tunnel must not cost all others theirs.
+            Some(libc::EMSGSIZE | libc::EINVAL) if datagrams > 1 => Self::Run,
             Some(libc::EMSGSIZE) => Self::Drop(DropReason::SendTooLong),
             Some(
                 libc::ENETUNREACH
@@ -272,6 +316,10 @@ const fn ecn_of(traffic_class: u8) -> Ecn {
 
 /// Receiving: 4 MiB are 100 ms of 320 Mbit/s, longer than any turn. Sending: what the pacers release at once fits.
 pub const BUFFER_BYTES: usize = 4 << 20;
+
+/// Runs refused in a row, each perhaps for the sake of its way, before a socket sends no more of them: a turn's worth of one receiver
+/// is two or three runs, and a turn has several receivers.
+const REFUSED_MAX: u8 = 16;
 
 /// Errors in a row, none of them about the datagram at hand, before a socket gives up for this turn (receiving) or on
 /// this datagram (sending). A socket has one pending error at a time, so more than this many is a storm.

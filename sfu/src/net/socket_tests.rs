@@ -253,7 +253,7 @@ fn scripted(count: u8, first: usize, script: Vec<Says>) -> (Vec<u8>, Sent, Count
     let mut counters = Counters::default();
     let mut taken = Vec::new();
     let mut script = script.into_iter();
-    let sent = send_with(&batch, (0, &mut RUN_MAX.clone()), first, &mut counters, |chunk| {
+    let sent = send_with(&batch, (0, &mut Runs::ON.clone()), first, &mut counters, |chunk| {
         let count = match script.next() {
             Some(Fails(code)) => return Err(io::Error::from_raw_os_error(code)),
             Some(Takes(count)) => count,
@@ -320,17 +320,17 @@ fn each_refusal_for_good_drops_one_and_has_its_reason() {
     }
 }
 
-/// Sends two runs of three to a kernel that says `script` and then takes all; how many datagrams each message had.
-fn scripted_runs(script: Vec<Says>) -> (Vec<usize>, usize, Counters) {
+/// Sends `runs` runs of three to a kernel that says `script` and then takes all; how many datagrams each message had.
+fn scripted_runs(runs: u16, script: Vec<Says>) -> (Vec<usize>, Runs, Counters) {
     let mut batch = SendBatch::new();
-    for port in [9, 10] {
+    for port in 0..runs {
         for index in 0..3_u8 {
-            write(&mut batch, 0, SocketAddr::from(([127, 0, 0, 1], port)), &[index]);
+            write(&mut batch, 0, SocketAddr::from(([127, 0, 0, 1], 9 + port)), &[index]);
         }
     }
-    let (mut counters, mut longest, mut taken) = (Counters::default(), RUN_MAX, Vec::new());
+    let (mut counters, mut sends, mut taken) = (Counters::default(), Runs::ON, Vec::new());
     let mut script = script.into_iter();
-    let sent = send_with(&batch, (0, &mut longest), 0, &mut counters, |runs| {
+    let sent = send_with(&batch, (0, &mut sends), 0, &mut counters, |runs| {
         let count = match script.next() {
             Some(Fails(code)) => return Err(io::Error::from_raw_os_error(code)),
             Some(Takes(count)) => count,
@@ -340,29 +340,39 @@ fn scripted_runs(script: Vec<Says>) -> (Vec<usize>, usize, Counters) {
         Ok(count)
     });
     assert_eq!(sent, Sent::All);
-    (taken, longest, counters)
+    (taken, sends, counters)
 }
 
 #[test]
 fn where_the_system_refuses_runs_the_same_datagrams_go_one_by_one_and_so_does_all_that_follows() {
-    for code in [libc::EIO, libc::EINVAL] {
-        let (taken, longest, counters) = scripted_runs(vec![Fails(code)]);
-        assert_eq!((taken, longest), (vec![1; 6], 1));
-        assert_eq!(counters.datagrams.of(Direction::Sent), 6);
-        assert_eq!(counters.dropped.of(DropReason::SendFailed), 0);
-    }
+    let (taken, sends, counters) = scripted_runs(2, vec![Fails(libc::EIO)]);
+    assert_eq!((taken, sends), (vec![1; 6], Runs::Off));
+    assert_eq!(counters.datagrams.of(Direction::Sent), 6);
+    assert_eq!(counters.dropped.of(DropReason::SendFailed), 0);
 }
 
 #[test]
 fn a_run_too_long_for_its_way_goes_one_by_one_and_the_next_is_a_run_again() {
-    let (taken, longest, counters) = scripted_runs(vec![Fails(libc::EMSGSIZE)]);
-    assert_eq!((taken, longest), (vec![1, 1, 1, 3], RUN_MAX));
-    assert_eq!(counters.runs.of(Direction::Sent), 4);
+    for code in [libc::EMSGSIZE, libc::EINVAL] {
+        let (taken, sends, counters) = scripted_runs(2, vec![Fails(code)]);
+        assert_eq!((taken, sends), (vec![1, 1, 1, 3], Runs::ON));
+        assert_eq!(counters.runs.of(Direction::Sent), 4);
+    }
+}
+
+#[test]
+fn a_system_that_takes_no_run_of_many_is_asked_for_no_more() {
+    let refusals = u16::from(REFUSED_MAX) + 1;
+    let script = (0..refusals).flat_map(|_| [Fails(libc::EINVAL), Takes(3)]).collect();
+    let (taken, sends, counters) = scripted_runs(refusals + 5, script);
+    assert_eq!(sends, Runs::Off);
+    assert!(taken.iter().all(|&datagrams| datagrams == 1));
+    assert_eq!(counters.datagrams.of(Direction::Sent), 3 * u64::from(refusals + 5));
 }
 
 #[test]
 fn a_run_that_nobody_can_be_reached_with_is_dropped_whole_and_counted() {
-    let (taken, _, counters) = scripted_runs(vec![Fails(libc::ENETUNREACH)]);
+    let (taken, _, counters) = scripted_runs(2, vec![Fails(libc::ENETUNREACH)]);
     assert_eq!(taken, [3]);
     assert_eq!(counters.dropped.of(DropReason::SendUnreachable), 3);
 }

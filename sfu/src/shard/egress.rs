@@ -187,7 +187,7 @@ fn absolute_send_time(ntp: u64) -> u32 {
     u32::try_from((ntp >> 14) & 0x00ff_ffff).unwrap_or_default()
 }
 
-/// One for each datagram of the largest batch.
+/// One for each message of the largest batch; only a flood makes runs of STUN requests.
 const FAREWELLS_MAX: usize = crate::net::batch::RECV_MAX;
 /// A STUN success response with an IPv6 address is 80 bytes, an error with unknown attributes little more.
 const FAREWELL_BYTES: usize = 256;

@@ -54,7 +54,7 @@ export class Peer {
 
   /** Nothing was offered yet. */
   get fresh() {
-    return !this.#closed && !this.#busy && this.connection.localDescription === null;
+    return !this.#busy && this.connection.localDescription === null;
   }
 
   /** @param {Source} source @param {MediaStreamTrack | null} track */

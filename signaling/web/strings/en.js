@@ -23,7 +23,7 @@ function people(names, most = 3) {
 /** For a channel that nobody has named: two plain words. */
 export const PLACES = {
   first: ["kitchen", "garden", "window", "corner", "attic", "river", "harbour", "orchard", "evening", "morning", "winter", "summer", "paper", "copper", "maple", "olive"],
-  second: ["table", "bench", "lamp", "stairs", "porch", "kettle", "teapot", "bridge", "corner", "letter", "basket", "blanket", "lantern", "piano", "shelf", "stove"],
+  second: ["table", "bench", "lamp", "stairs", "porch", "kettle", "teapot", "bridge", "letter", "basket", "blanket", "lantern", "piano", "shelf", "stove"],
 };
 
 export const t = {

@@ -59,25 +59,9 @@ impl Consent {
     pub fn request(&mut self, now: SimTime, random: &mut Random) -> Vec<u8> {
         let wait = if self.is_granted { PATIENT.mul_f64(0.8 + 0.4 * random.unit()) } else { EAGER };
         self.next_request = now + wait;
-        let mut transaction = [0; 12];
-        transaction[..8].copy_from_slice(&random.next().to_be_bytes());
-        let provider = default_provider().expect("aws-lc-rs is built in");
-        let mut message = Message::new();
-        message.set_type(BINDING_REQUEST);
-        message.transaction_id = TransactionId(transaction);
-        message.write_header();
-        message.add(ATTR_USERNAME, self.username.as_bytes());
-        message.add(ATTR_ICE_CONTROLLING, &[0, 0, 0, 0, 0, 0, 0, 1]);
-        message.add(ATTR_PRIORITY, &PRIORITY.to_be_bytes());
+        let mut message = binding_request(&self.username, random);
         message.add(ATTR_USE_CANDIDATE, &[]);
-        MessageIntegrity::new_short_term_integrity_with_provider(
-            self.password.clone(),
-            provider.crypto(),
-        )
-        .add_to(&mut message)
-        .expect("integrity is added before the fingerprint");
-        FINGERPRINT.add_to(&mut message).expect("the fingerprint is last");
-        message.raw
+        sealed(message, &self.password)
     }
 
     /// Takes in an answer.
@@ -113,4 +97,33 @@ impl Consent {
         self.is_granted = true;
         Ok(())
     }
+}
+
+/// A binding request without its end: [`sealed`] adds what proves it.
+#[must_use]
+pub fn binding_request(username: &str, random: &mut Random) -> Message {
+    let mut transaction = [0; 12];
+    transaction[..8].copy_from_slice(&random.next().to_be_bytes());
+    let mut message = Message::new();
+    message.set_type(BINDING_REQUEST);
+    message.transaction_id = TransactionId(transaction);
+    message.write_header();
+    message.add(ATTR_USERNAME, username.as_bytes());
+    message.add(ATTR_ICE_CONTROLLING, &[0, 0, 0, 0, 0, 0, 0, 1]);
+    message.add(ATTR_PRIORITY, &PRIORITY.to_be_bytes());
+    message
+}
+
+/// The bytes of a request, with integrity under `password` and a fingerprint.
+#[must_use]
+pub fn sealed(mut message: Message, password: &str) -> Vec<u8> {
+    let provider = default_provider().expect("aws-lc-rs is built in");
+    MessageIntegrity::new_short_term_integrity_with_provider(
+        password.to_owned(),
+        provider.crypto(),
+    )
+    .add_to(&mut message)
+    .expect("integrity is added before the fingerprint");
+    FINGERPRINT.add_to(&mut message).expect("the fingerprint is last");
+    message.raw
 }

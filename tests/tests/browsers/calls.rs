@@ -1,10 +1,15 @@
-//! Everybody decodes everybody's picture and hears them, for twenty seconds, without a freeze.
+//! Everybody decodes everybody's picture and hears them, soon; and for twenty seconds, without a freeze.
 
 use super::player::play;
 
 #[test]
 fn two_chromium() {
     play("two-chromium");
+}
+
+#[test]
+fn firefox_meets_firefox() {
+    play("firefox-meets");
 }
 
 #[test]

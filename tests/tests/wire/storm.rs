@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use rtc_stun::attributes::{ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USERNAME};
-use rtc_stun::crypto::default_provider;
-use rtc_stun::fingerprint::FINGERPRINT;
-use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{BINDING_REQUEST, Message, Setter, TransactionId};
+use tests::client::consent::{binding_request, sealed};
 use tests::packet::Rtp;
 use tokio::net::UdpSocket;
 use tokio::time::interval;
@@ -82,20 +78,5 @@ fn forgery(number: u32, real: &[Rtp], random: &mut Random) -> Vec<u8> {
 
 /// A binding request that is right in everything but its user.
 fn request(username: &str, random: &mut Random) -> Vec<u8> {
-    let mut transaction = [0; 12];
-    transaction[..8].copy_from_slice(&random.next().to_be_bytes());
-    let provider = default_provider().expect("aws-lc-rs is built in");
-    let mut message = Message::new();
-    message.set_type(BINDING_REQUEST);
-    message.transaction_id = TransactionId(transaction);
-    message.write_header();
-    message.add(ATTR_USERNAME, username.as_bytes());
-    message.add(ATTR_ICE_CONTROLLING, &[0, 0, 0, 0, 0, 0, 0, 1]);
-    message.add(ATTR_PRIORITY, &[0x7e, 0xff, 0xff, 0xff]);
-    let password = "not the password".to_owned();
-    MessageIntegrity::new_short_term_integrity_with_provider(password, provider.crypto())
-        .add_to(&mut message)
-        .expect("integrity is added before the fingerprint");
-    FINGERPRINT.add_to(&mut message).expect("the fingerprint is last");
-    message.raw
+    sealed(binding_request(username, random), "not the password")
 }

@@ -102,7 +102,7 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
         let mut draw = Draw::new(StdRng::from_os_rng());
-        let plane = Plane::start(config.media.clone(), config.limits.participants, &mut draw)?;
+        let plane = Plane::start(config.binds(), config.limits.participants, &mut draw)?;
         Self::start_on(config, plane, draw).await
     }
 
@@ -118,12 +118,14 @@ impl Server {
             .map_err(|source| StartError::http(config.http, source))?;
         let address =
             listener.local_addr().map_err(|source| StartError::http(config.http, source))?;
-        let media_addresses = plane.addresses.clone();
-        let policy = Policy { candidates: plane.addresses.clone(), fingerprint: plane.fingerprint };
+        let media_addresses = plane.addresses.concat();
+        let fingerprint = plane.fingerprint;
+        let policy = |candidates: &Vec<SocketAddr>| Policy { candidates: candidates.clone(), fingerprint };
+        let policies = plane.addresses.iter().map(policy).collect();
         let (media, snapshots) = Media::start(plane);
         let (stopping, stops) = watch::channel(false);
         let app = App {
-            presence: Presence::start(config.limits, media.clone(), policy, draw),
+            presence: Presence::start(config.limits, media.clone(), policies, draw),
             snapshots,
             web: Arc::new(web),
             sockets: Arc::new(Semaphore::new(config.limits.sockets)),

@@ -19,4 +19,4 @@ mod syscall;
 pub mod thread;
 mod turn;
 
-pub use thread::{CommandQueueFull, MediaConfig, MediaError, MediaThread};
+pub use thread::{Bells, CommandQueueFull, MediaConfig, MediaError, MediaThread};

@@ -9,6 +9,7 @@ use super::batch::{Fill, RecvBatch};
 use super::clock::Clock;
 use super::outbox::{Backlog, Outbox};
 use super::poll::{Bell, Poll};
+use super::thread::Bells;
 use crate::command::{Command, CommandId};
 use crate::event::Event;
 use crate::metrics::Counters;
@@ -19,6 +20,7 @@ pub(super) struct Turns<'a> {
     pub(super) clock: Clock,
     pub(super) poll: &'a mut Poll,
     pub(super) bell: &'a Bell,
+    pub(super) bells: &'a Bells,
     pub(super) commands: &'a mut Consumer<(CommandId, Command)>,
     pub(super) outbox: Outbox,
     pub(super) shard: Shard,
@@ -41,7 +43,7 @@ pub(super) enum Next {
 impl<'a> Turns<'a> {
     pub(super) fn new(
         clock: Clock,
-        (poll, bell): (&'a mut Poll, &'a Bell),
+        (poll, bell, bells): (&'a mut Poll, &'a Bell, &'a Bells),
         commands: &'a mut Consumer<(CommandId, Command)>,
         outbox: Outbox,
         shard: Shard,
@@ -51,6 +53,7 @@ impl<'a> Turns<'a> {
             clock,
             poll,
             bell,
+            bells,
             commands,
             outbox,
             shard,
@@ -86,8 +89,13 @@ impl<'a> Turns<'a> {
         let abandoned = self.commands.is_abandoned();
         self.take_commands();
         let now = self.clock.now();
+        self.hurry |= self.shard.handle_relays(now);
         if self.shard.poll_timeout().is_some_and(|due| due <= now) {
             self.shard.handle_timeout(now);
+        }
+        // Before sending, which takes longest: the other shards' receivers wait for nothing else.
+        while let Some(shard) = self.shard.poll_wake() {
+            self.bells.ring(shard);
         }
         self.transmit()?;
         let (shard, counters) = (&mut self.shard, &mut self.counters);

@@ -23,10 +23,15 @@ use arrayvec::ArrayVec;
 use simulcast::codec;
 use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber};
 
+use crate::channel::{ChannelKey, VoiceKey};
 use crate::channel::participant::ParticipantKey;
 use crate::drop::DropReason;
-use crate::media::{MediaKind, PayloadMap, PayloadType, PublicationSpec, SlotId, Ssrc};
+use crate::media::{
+    MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationSpec, SlotId, Ssrc,
+};
 use crate::packet::extension::Extensions;
+use crate::relay::ShardIndex;
+use clock::PublisherClock;
 use demand::KeyframeDemand;
 use history::{History, HistoryKey, Meta};
 use missing::NACK_MAX;
@@ -41,7 +46,11 @@ slotmap::new_key_type! {
 #[derive(Debug)]
 pub struct Publication {
     /// Who uploads it.
-    pub owner: ParticipantKey,
+    pub owner: ParticipantId,
+    /// In which channel.
+    pub channel: ChannelKey,
+    /// Where its packets come from.
+    pub feed: Feed,
     /// What was negotiated for it.
     pub spec: PublicationSpec,
     /// The last packets, for all receivers.
@@ -50,6 +59,25 @@ pub struct Publication {
     pub live: bool,
     encodings: ArrayVec<EncodingState, ENCODINGS_MAX>,
     subscribers: Vec<Subscriber>,
+}
+
+/// Where a publication's packets come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Feed {
+    /// A transport of this shard.
+    Received {
+        /// Whose.
+        from: ParticipantKey,
+    },
+    /// Another shard, over a relay.
+    Mirrored {
+        /// Which.
+        shard: ShardIndex,
+        /// Its key there.
+        publication: PublicationKey,
+        /// The publisher's clock, as that shard knows it.
+        clock: PublisherClock,
+    },
 }
 
 /// A slot that carries a publication.
@@ -119,10 +147,54 @@ pub enum Received {
     },
 }
 
+impl Incoming<'_> {
+    /// Everything of it that has a fixed size. The parts that told whose packet it is are left out: they have served.
+    #[must_use]
+    pub const fn without_bytes(&self) -> Incoming<'static> {
+        let Extensions {
+            transport_sequence,
+            absolute_send_time,
+            audio_level,
+            orientation,
+            playout_delay,
+            capture_time,
+            ..
+        } = self.extensions;
+        Incoming {
+            encoding: self.encoding,
+            ssrc: self.ssrc,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            payload_type: self.payload_type,
+            marker: self.marker,
+            payload: &[],
+            extensions: Extensions {
+                mid: None,
+                rid: None,
+                repaired_rid: None,
+                transport_sequence,
+                absolute_send_time,
+                audio_level,
+                orientation,
+                playout_delay,
+                capture_time,
+                dependency_descriptor: None,
+            },
+            retransmitted: self.retransmitted,
+            arrival: self.arrival,
+        }
+    }
+}
+
 impl Publication {
     /// A publication from which nothing has arrived yet.
     #[must_use]
-    pub fn new(owner: ParticipantKey, spec: PublicationSpec) -> Self {
+    pub fn new(
+        owner: ParticipantId,
+        channel: ChannelKey,
+        feed: Feed,
+        spec: PublicationSpec,
+    ) -> Self {
         let encodings =
             spec.encodings.iter().take(ENCODINGS_MAX).map(|_| EncodingState::new()).collect();
         let (bytes, packets) = match spec.source.kind() {
@@ -131,6 +203,8 @@ impl Publication {
         };
         Self {
             owner,
+            channel,
+            feed,
             spec,
             history: History::new(bytes, packets),
             live: false,
@@ -302,6 +376,12 @@ impl Publication {
         })
     }
 
+    /// The encodings of which a keyframe is to be asked of another shard now.
+    pub fn keyframes_wanted(&mut self, now: Instant) -> impl Iterator<Item = u8> {
+        let wanted = self.encodings.iter_mut().zip(0u8..);
+        wanted.filter_map(move |(encoding, place)| encoding.demand.poll(now).then_some(place))
+    }
+
     /// When [`Self::keyframe_requests`] or [`Self::losses`] have something to say.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -309,6 +389,29 @@ impl Publication {
         let demands = begun().filter_map(|encoding| encoding.demand.deadline());
         let losses = begun().filter_map(|encoding| encoding.stream.as_ref()?.nack_deadline());
         demands.chain(losses.filter(|_| self.spec.feedback.nack)).min()
+    }
+
+    /// The heights of its encodings, lowest first; 0 where unknown.
+    #[must_use]
+    pub fn heights(&self) -> [u16; ENCODINGS_MAX] {
+        let mut heights = [0; ENCODINGS_MAX];
+        for (height, encoding) in heights.iter_mut().zip(&self.encodings) {
+            *height = encoding.height;
+        }
+        heights
+    }
+
+    /// Takes over heights that another shard has learnt.
+    pub fn learn_heights(&mut self, heights: [u16; ENCODINGS_MAX]) {
+        for (encoding, height) in self.encodings.iter_mut().zip(heights) {
+            encoding.height = height;
+        }
+    }
+
+    /// Its place among the voices of its channel.
+    #[must_use]
+    pub const fn voice(&self, key: PublicationKey) -> VoiceKey {
+        VoiceKey { id: self.spec.id, key }
     }
 
     /// The slots that carry it.

@@ -8,13 +8,13 @@ use simulcast::{Bitrate, Layer};
 use super::Shard;
 use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_INTERVAL};
 use crate::channel::speakers::Speaking;
-use crate::channel::{ChannelKey, VoiceChannel};
+use crate::channel::{ChannelKey, VoiceChannel, VoiceKey};
 use crate::event::{Event, LostReason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::Direction;
 use crate::packet::feedback::{self, ReportBlock};
 use crate::publication::receive::Reception;
-use crate::publication::{Publication, PublicationKey};
+use crate::publication::Publication;
 
 impl Shard {
     /// The earliest moment at which a participant has something to do.
@@ -195,9 +195,10 @@ impl Shard {
         let limit = participant.prefer.budget.unwrap_or(Bitrate::MAX);
         let budget = Budget { estimate: Bitrate::MAX, limit };
         let targets = allocate(now, budget, &wants, &layers, &participant.targets);
-        let mut waiting = Vec::new();
+        let (mut waiting, mut watched) = (Vec::new(), Vec::new());
         for slot in &mut participant.slots {
             let Some(subscription) = &mut slot.subscription else { continue };
+            watched.push(subscription.publication);
             let Some(target) = targets.get(WantId(subscription.id.0)) else { continue };
             subscription.selector.set_target(target.layer);
             if subscription.selector.wants_keyframe().is_some() {
@@ -208,22 +209,26 @@ impl Shard {
         for slot in waiting {
             self.want_keyframe(now, key, slot);
         }
+        watched.into_iter().for_each(|key| self.pass_demand_on(now, key));
     }
 
     /// Who is heard, where that changed.
     pub(super) fn tell_speakers(&mut self, now: Instant, key: ChannelKey) {
         let Some(channel) = self.tables.channels.get_mut(key) else { return };
         let Some(active) = channel.speakers.active(now) else { return };
-        let (publications, participants) = (&self.tables.publications, &self.tables.participants);
-        let speaker = |speaking: &Speaking<PublicationKey>| {
-            let owner = publications.get(speaking.who)?.owner;
-            Some(Speaker { participant: participants.get(owner)?.id, level: speaking.level })
+        let publications = &self.tables.publications;
+        let speaker = |speaking: &Speaking<VoiceKey>| {
+            let participant = publications.get(speaking.who.key)?.owner;
+            Some(Speaker { participant, level: speaking.level })
         };
         let speakers: Vec<_> = active.iter().filter_map(speaker).collect();
         if speakers != channel.told {
             channel.told.clone_from(&speakers);
-            let id = channel.id;
-            self.tell(Event::Speakers(id, speakers));
+            let (id, attending) = (channel.id, channel.attending);
+            // All shards find the same people; the first of those concerned speaks for all.
+            if attending.first().is_none_or(|other| self.relays.index < other) {
+                self.tell(Event::Speakers(id, speakers));
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::packet::header::Header;
 use crate::packet::stun::BindingRequest;
 use crate::publication::history::HistoryKey;
 use crate::publication::streams::{Origin, Role};
-use crate::publication::{Incoming, Publication, PublicationKey, Received};
+use crate::publication::{Feed, Incoming, Publication, PublicationKey, Received};
 use crate::subscription::forward::{Clocks, Course, Offered, Taken};
 use crate::transport::Handshake;
 use crate::transport::ice::Verdict;
@@ -87,43 +87,53 @@ impl Shard {
             self.tables.participants.get_mut(key).ok_or(DropReason::RtpUnknownPath)?;
         let (origin, incoming) = participant.open(arrival, data)?;
         self.touch(key);
-        let Some(publication) = self.tables.publications.get_mut(origin.publication) else {
-            return Err(DropReason::UnknownStream);
-        };
+        self.take_in(now, origin.publication, &incoming)
+    }
+
+    /// A packet of a publication, received or mirrored: into its history, on to whoever subscribes to it here, and to
+    /// the other shards where it is received here.
+    pub(super) fn take_in(
+        &mut self,
+        now: Instant,
+        key: PublicationKey,
+        incoming: &Incoming<'_>,
+    ) -> Result<(), DropReason> {
+        let publication =
+            self.tables.publications.get_mut(key).ok_or(DropReason::UnknownStream)?;
         let kind = publication.spec.source.kind();
-        self.counters.packets_received.count(kind);
-        let received = publication.receive(now, &incoming)?;
-        let Some(owner) = self.tables.participants.get(key) else {
-            return Err(DropReason::UnknownStream);
-        };
-        if !owner.has_on(publication.spec.source) || !publication.spec.active {
-            return Err(DropReason::Muted);
+        if let Feed::Received { .. } = publication.feed {
+            self.counters.packets_received.count(kind);
+        }
+        let received = publication.receive(now, incoming)?;
+        if let Feed::Received { from } = publication.feed {
+            let owner = self.tables.participants.get(from).ok_or(DropReason::UnknownStream)?;
+            if !owner.has_on(publication.spec.source) || !publication.spec.active {
+                return Err(DropReason::Muted);
+            }
         }
         if !publication.live {
-            self.go_live(now, key, origin);
+            self.go_live(now, key);
         }
+        self.relay(key, incoming);
         match received {
-            Received::Packet { key: history, late } => {
-                self.forward(now, key, origin, history, late);
-            }
-            Received::Padding { index } => self.skip(origin, index),
+            Received::Packet { key: history, late } => self.forward(now, key, history, late),
+            Received::Padding { index } => self.skip(key, incoming.encoding, index),
         }
         if kind == MediaKind::Audio {
-            self.hear(now, key, origin, &incoming);
+            self.hear(now, key, incoming);
         }
         Ok(())
     }
 
     /// The first packet of a publication, or the first after it was switched off: now it takes slots.
-    fn go_live(&mut self, now: Instant, key: ParticipantKey, origin: Origin) {
-        let Some(publication) = self.tables.publications.get_mut(origin.publication) else {
-            return;
-        };
+    fn go_live(&mut self, now: Instant, key: PublicationKey) {
+        let Some(publication) = self.tables.publications.get_mut(key) else { return };
         publication.live = true;
-        let (id, source) = (publication.spec.id, publication.spec.source);
-        let Some(participant) = self.tables.participants.get(key) else { return };
-        let (owner, channel) = (participant.id, participant.channel);
-        self.tell(Event::Publishing(owner, id));
+        let (owner, channel, spec) = (publication.owner, publication.channel, &publication.spec);
+        let (id, source) = (spec.id, spec.source);
+        if let Feed::Received { .. } = publication.feed {
+            self.tell(Event::Publishing(owner, id));
+        }
         // Voices are chosen by what is heard of them, pictures by being there.
         if source.kind() == MediaKind::Video {
             self.seat(now, channel);
@@ -131,35 +141,29 @@ impl Shard {
     }
 
     /// Takes a packet's loudness in, and chooses the voices anew when that is due.
-    fn hear(&mut self, now: Instant, key: ParticipantKey, origin: Origin, incoming: &Incoming<'_>) {
-        let Some(participant) = self.tables.participants.get(key) else { return };
-        let key = participant.channel;
+    fn hear(&mut self, now: Instant, key: PublicationKey, incoming: &Incoming<'_>) {
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        let (voice, key) = (publication.voice(key), publication.channel);
         let Some(channel) = self.tables.channels.get_mut(key) else { return };
         let level = incoming.extensions.audio_level.map(|level| level & 0x7f);
-        channel.speakers.heard(now, origin.publication, level, incoming.payload.len());
+        channel.speakers.heard(now, voice, level, incoming.payload.len());
         if channel.is_choice_due(now) {
             self.reseat_voices(now, key);
             self.tell_speakers(now, key);
         }
     }
 
-    /// Offers a packet of `key`'s to all who subscribe to it; `late` tells that later ones are here already.
-    fn forward(
-        &mut self,
-        now: Instant,
-        key: ParticipantKey,
-        origin: Origin,
-        history: HistoryKey,
-        late: bool,
-    ) {
-        let (Some(publication), Some(owner)) =
-            (self.tables.publications.get(origin.publication), self.tables.participants.get(key))
-        else {
-            return;
+    /// Offers a packet to all who subscribe to its publication; `late` tells that later ones are here already.
+    fn forward(&mut self, now: Instant, key: PublicationKey, history: HistoryKey, late: bool) {
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        let publisher = match publication.feed {
+            Feed::Received { from } => self.tables.participants.get(from).map(|it| it.clock),
+            Feed::Mirrored { clock, .. } => Some(clock),
         };
+        let Some(publisher) = publisher else { return };
         let (start, start_ntp) = (self.config.start, self.config.start_ntp);
-        let clocks = Clocks { start, start_ntp, publisher: owner.clock };
-        let source = (origin.publication, publication);
+        let clocks = Clocks { start, start_ntp, publisher };
+        let source = (key, publication);
         let Some(offered) = Offered::new(source, history, &clocks) else { return };
         for subscriber in publication.subscribers() {
             let receiver = self.tables.participants.get_mut(subscriber.participant);
@@ -178,9 +182,9 @@ impl Shard {
         }
     }
 
-    fn skip(&mut self, origin: Origin, index: u64) {
-        let Some(publication) = self.tables.publications.get(origin.publication) else { return };
-        skip_at_all(publication, &mut self.tables.participants, origin.encoding, index);
+    fn skip(&mut self, key: PublicationKey, encoding: u8, index: u64) {
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        skip_at_all(publication, &mut self.tables.participants, encoding, index);
     }
 }
 

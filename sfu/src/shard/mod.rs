@@ -8,6 +8,7 @@
 //! | `control` | commands |
 //! | `seating` | which publications play in whose slots |
 //! | `duties` | what is due by time: NACKs, feedback, reports, keyframe requests, allocation |
+//! | `relays` | what goes to other shards, and what comes from them |
 //! | `egress` | the way out: control messages, then what the pacers release |
 //!
 //! Invariants: no clock, randomness or environment; the same calls give the same bytes (DTLS aside, whose library
@@ -18,6 +19,7 @@ mod duties;
 mod egress;
 mod feedback;
 mod ingress;
+mod relays;
 mod seating;
 mod tables;
 
@@ -32,6 +34,7 @@ use crate::config::ShardConfig;
 use crate::event::Event;
 use crate::metrics::{Counters, Snapshot};
 use crate::net::batch::{Fill, RecvBatch, SendBatch};
+use crate::relay::{Relays, ShardIndex};
 use crate::timer::Wheel;
 use egress::Farewells;
 use tables::Tables;
@@ -41,6 +44,7 @@ use tables::Tables;
 pub struct Shard {
     config: ShardConfig,
     tables: Tables,
+    relays: Relays,
     wheel: Wheel<ParticipantKey>,
     /// Whose deadline or output may have changed since the last settling, each once.
     touched: Touched,
@@ -60,11 +64,18 @@ struct Touched {
 }
 
 impl Shard {
-    /// An empty shard.
+    /// An empty shard that knows of no other.
     #[must_use]
     pub fn new(config: ShardConfig) -> Self {
+        Self::with_relays(config, Relays::default())
+    }
+
+    /// An empty shard, one of those that [`mesh`](crate::relay::mesh) connects.
+    #[must_use]
+    pub fn with_relays(config: ShardConfig, relays: Relays) -> Self {
         Self {
             tables: Tables::new(config.hash_seed),
+            relays,
             wheel: Wheel::new(config.start),
             touched: Touched::default(),
             ready: Touched::default(),
@@ -107,6 +118,19 @@ impl Shard {
         }
         self.publish_metrics(now);
         self.settle();
+    }
+
+    /// Takes in what other shards sent. Returns whether something is left for another turn.
+    pub fn handle_relays(&mut self, now: Instant) -> bool {
+        let left = self.take_from_relays(now);
+        self.settle();
+        left
+    }
+
+    /// The next of the other shards that was sent something: its thread is to be woken, so that it calls
+    /// [`Self::handle_relays`].
+    pub fn poll_wake(&mut self) -> Option<ShardIndex> {
+        self.relays.poll_wake()
     }
 
     /// Writes what is to be sent into `out`. After [`Fill::Full`], send and clear `out` and call again.

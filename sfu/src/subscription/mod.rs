@@ -13,8 +13,7 @@ use simulcast::LayerId;
 use simulcast::codec::Codec;
 use simulcast::selector::Selector;
 
-use crate::channel::participant::ParticipantKey;
-use crate::media::{Format, MediaKind, PayloadMap, PayloadType, PublicationId, SlotSpec};
+use crate::media::{Format, MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationId, SlotSpec};
 use crate::publication::{Publication, PublicationKey};
 
 /// A publication assigned to a slot.
@@ -25,7 +24,7 @@ pub struct Subscription {
     /// The same, as signaling and receivers know it.
     pub id: PublicationId,
     /// Whose track.
-    pub publisher: ParticipantKey,
+    pub publisher: ParticipantId,
     /// Which layer of it.
     pub selector: Selector,
     /// Whether a packet of it was forwarded yet: the first one is a switch.

@@ -10,6 +10,7 @@ use super::ChannelKey;
 use crate::command::{Pictures, Voice};
 use crate::event::Assignment;
 use crate::media::{MediaKind, ParticipantId, SlotId, Source, Ssrc};
+use crate::net::ahead;
 use crate::packet::feedback::SenderReport;
 use crate::publication::PublicationKey;
 use crate::publication::clock::PublisherClock;
@@ -105,6 +106,21 @@ impl Participant {
             told: Told::default(),
             agenda: Agenda { report: now + FIRST_REPORT, allocation: now + ALLOCATION_INTERVAL },
         }
+    }
+
+    /// Has the memory fetched that receiving a packet, and sending it, will touch.
+    #[inline]
+    pub fn fetch(&self) {
+        ahead::fetch(&self.told.connected);
+        ahead::fetch(&self.slots);
+        self.transport.fetch();
+    }
+
+    /// As [`Self::fetch`], for what that points to.
+    #[inline]
+    pub fn fetch_packets(&self) {
+        ahead::fetch_all(self.slots.get(..1).unwrap_or_default());
+        self.transport.fetch_packets();
     }
 
     /// The slot with this id.

@@ -1,4 +1,5 @@
-//! Sockets, threads and the clock: the only part that does syscalls, and the only one with `unsafe` (in `syscall`).
+//! Sockets, threads and the clock: the only part that does syscalls, and the only one with `unsafe`
+//! (in `syscall`, and a prefetch in `ahead`).
 //!
 //! ```text
 //! signaling ─ commands, a bounded ring ─► MediaThread ─ events ─► sink
@@ -10,6 +11,7 @@
 //!   full socket, or an event that was refused, and for nothing else.
 //! - Nothing grows: batches, the ring of commands and the one event held back are all there is between the parts.
 
+pub mod ahead;
 pub mod batch;
 pub mod clock;
 mod outbox;

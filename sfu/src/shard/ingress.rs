@@ -161,12 +161,24 @@ impl Shard {
         let clocks = Clocks { start, start_ntp, publisher: owner.clock };
         let source = (origin.publication, publication);
         let Some(offered) = Offered::new(source, history, &clocks) else { return };
-        for subscriber in publication.subscribers() {
+        let subscribers = publication.subscribers();
+        for (place, subscriber) in subscribers.iter().enumerate() {
+            let participant = |place: usize| {
+                subscribers
+                    .get(place)
+                    .and_then(|next| self.tables.participants.get(next.participant))
+            };
+            if let Some(next) = participant(place + 6) {
+                next.fetch();
+            }
+            if let Some(next) = participant(place + 3) {
+                next.fetch_packets();
+            }
             let receiver = self.tables.participants.get_mut(subscriber.participant);
             let Some(receiver) = receiver else { continue };
             match receiver.offer(now, subscriber.slot, &offered) {
                 Ok(course) => {
-                    self.touched.insert(subscriber.participant);
+                    self.ready.insert(subscriber.participant);
                     if late && course == Course::Switched {
                         let caught_up =
                             receiver.catch_up(now, subscriber.slot, source, &offered, &clocks);

@@ -175,6 +175,10 @@ impl Touched {
         Some(key)
     }
 
+    fn nth(&self, place: usize) -> Option<ParticipantKey> {
+        self.order.get(place).copied()
+    }
+
     fn first(&self) -> Option<ParticipantKey> {
         self.order.front().copied()
     }

@@ -25,6 +25,7 @@ use crate::config::ShardConfig;
 use crate::drop::DropReason;
 use crate::event::LostReason;
 use crate::media::Ssrc;
+use crate::net::ahead;
 use crate::net::batch::Path;
 use crate::packet::header::Header;
 use crate::packet::twcc;
@@ -113,6 +114,27 @@ impl Transport {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         matches!(self.security, Security::Secured { .. }) && self.path().is_some()
+    }
+
+    /// Has the memory fetched that sending a packet will touch.
+    #[inline]
+    pub fn fetch(&self) {
+        self.ice.fetch();
+        self.pacer.fetch();
+        ahead::fetch(&self.outbox);
+        ahead::fetch(&self.sent);
+        ahead::fetch(&self.security);
+    }
+
+    /// As [`Self::fetch`], for what that points to.
+    #[inline]
+    pub fn fetch_packets(&self) {
+        self.pacer.fetch_packets();
+        self.sent.fetch();
+        match &self.security {
+            Security::Handshaking(_) => {}
+            Security::Secured { sealer, .. } => ahead::fetch(&**sealer),
+        }
     }
 
     /// What seals outgoing packets, once keys are there.
@@ -251,11 +273,7 @@ impl Transport {
             Security::Handshaking(dtls) => dtls.deadline(),
             Security::Secured { dtls, .. } => dtls.as_ref().and_then(|dtls| dtls.deadline()),
         };
-        dtls.into_iter()
-            .chain([self.ice.expires()])
-            .chain(self.pacer.deadline())
-            .min()
-            .unwrap_or_else(|| self.ice.expires())
+        dtls.into_iter().chain([self.ice.expires()]).min().unwrap_or_else(|| self.ice.expires())
     }
 }
 

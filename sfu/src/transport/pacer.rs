@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use simulcast::Bitrate;
 use thiserror::Error;
 
+use crate::net::ahead;
+
 /// Three queues of packets before one link, emptied in the order of [`Class`]. `T` says which packet; the pacer counts
 /// its bytes only.
 ///
@@ -171,6 +173,20 @@ impl<T: Copy> Pacer<T> {
             .sum()
     }
 
+    /// Has the memory fetched that [`Self::push`] and [`Self::pop`] will touch.
+    #[inline]
+    pub fn fetch(&self) {
+        ahead::fetch(self);
+    }
+
+    /// As [`Self::fetch`], for what that points to.
+    #[inline]
+    pub fn fetch_packets(&self) {
+        for queue in [&self.audio, &self.video] {
+            ahead::fetch_all(queue.packets.as_slices().0);
+        }
+    }
+
     /// Begins a burst if the last one would have left by now. Being polled late is made good, up to one burst.
     fn open_burst(&mut self, now: Instant) {
         if self.horizon <= now {
@@ -225,6 +241,10 @@ impl<T: Copy> Queue<T> {
     fn pop(&mut self) -> Option<Queued<T>> {
         let queued = self.packets.pop_front()?;
         self.bytes -= usize::from(queued.size);
+        if self.packets.is_empty() {
+            // Begins anew at the start of its memory, which is in the cache.
+            self.packets.clear();
+        }
         Some(queued)
     }
 

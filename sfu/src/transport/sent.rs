@@ -7,6 +7,7 @@ use simulcast::rewriter::Rewrite;
 
 use super::stamp::Stamp;
 use crate::media::SlotId;
+use crate::net::ahead;
 use crate::publication::history::HistoryKey;
 
 /// The last [`SENT_MAX`] packets of one transport by their transport-wide sequence numbers. `P` names a publication.
@@ -92,6 +93,14 @@ impl<P: Copy> Sent<P> {
     #[must_use]
     pub const fn next(&self) -> u16 {
         self.next
+    }
+
+    /// Has the memory fetched that [`Self::push`] will write.
+    #[inline]
+    pub fn fetch(&self) {
+        if let Some(next) = self.log.get(place(self.next)) {
+            ahead::fetch(next);
+        }
     }
 
     /// Logs a packet sent now, over the oldest one; returns its transport-wide sequence number, from 0 and wrapping.

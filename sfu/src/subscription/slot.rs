@@ -2,8 +2,8 @@
 
 use simulcast::allocator::{Choice, Class, Kind, Want, WantId};
 use simulcast::codec::descriptor::rewrite_descriptor;
-use simulcast::codec::{Codec, opus};
-use simulcast::rewriter::{Rewriter, write_prefix};
+use simulcast::codec::opus;
+use simulcast::rewriter::{Beginning, Rewriter};
 use simulcast::sequence::Unwrapper;
 use simulcast::{RtpTimestamp, SequenceNumber};
 
@@ -166,7 +166,7 @@ impl Slot {
         let header =
             template.and_then(|it| it.write(out, &fields)).ok_or(DropReason::SealFailed)?;
         let original = outgoing.resend.then_some(outgoing.rewrite.sequence);
-        let prefix = Prefix { codec: carriage.codec, header, original };
+        let prefix = Prefix { beginning: meta.beginning, header, original };
         let (prefix, rest) = prefix.write(out, payload, outgoing).ok_or(DropReason::SealFailed)?;
         let length = sealer
             .seal_rtp(stream.index, out, header, prefix, rest)
@@ -220,7 +220,7 @@ struct Stream {
 
 /// What precedes the part of the payload that goes out unchanged.
 struct Prefix {
-    codec: Codec,
+    beginning: Beginning,
     header: usize,
     original: Option<SequenceNumber>,
 }
@@ -240,7 +240,7 @@ impl Prefix {
         if let Some(original) = self.original {
             place.copy_from_slice(&original.0.to_be_bytes());
         }
-        let written = write_prefix(self.codec, payload, &outgoing.rewrite, room);
+        let written = self.beginning.write(&outgoing.rewrite, room);
         Some((number + written.written, payload.get(written.consumed..)?))
     }
 }

@@ -1,8 +1,8 @@
 //! What it costs to forward a packet of 1,200 bytes to a receiver, and how much of that is sealing.
 //!
 //! `cargo bench -p sfu --bench forward` compares a room of 1,000 receivers with bare sealing, in turns within one run, and prints
-//! the ratio. As a test it takes no time: it fails where a forwarded packet allocates or does not reach everybody. `-- --packets N`
-//! forwards N packets and measures nothing: what callgrind counts.
+//! the ratio, and beside it what a datagram costs that nobody answers for. As a test it takes no time: it fails where a forwarded
+//! packet allocates or does not reach everybody, and where a stranger's datagram allocates.
 
 #![expect(
     clippy::expect_used,
@@ -30,32 +30,24 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// A packet a millisecond, timers included.
-fn next(room: &mut Room) -> u64 {
-    room.wait();
-    room.forward()
-}
-
 #[expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
     let mut room = Room::new(now(), RECEIVERS);
-    if let Some(place) = arguments.iter().position(|one| one == "--packets") {
-        let packets = arguments.get(place + 1).and_then(|count| count.parse().ok()).unwrap_or(1);
-        let written: u64 = (0..packets).map(|_: u32| next(&mut room)).sum();
-        println!("{written} datagrams");
-        return ExitCode::SUCCESS;
-    }
     for _ in 0..WARM_UP {
-        next(&mut room);
+        room.next();
     }
     let (written, allocations) = count(&mut room);
     let all = u64::from(PACKETS * RECEIVERS);
     println!("{written} of {all} datagrams written, {allocations} allocations");
-    if arguments.iter().any(|one| one == "--bench") {
+    let strange = strangers(&mut room);
+    if std::env::args().any(|one| one == "--bench") {
         compare(&mut room);
     }
-    if written == all && allocations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if written == all && allocations == 0 && strange == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// How many datagrams some packets led to, and how many allocations; what is done by time is left out.
@@ -69,6 +61,28 @@ fn count(room: &mut Room) -> (u64, u64) {
     (written, allocations)
 }
 
+/// What datagrams of people whom nobody knows cost: their allocations.
+#[expect(clippy::print_stdout, reason = "a benchmark prints its result")]
+fn strangers(room: &mut Room) -> u64 {
+    let mut all = 0;
+    for (name, datagram) in room::strangers() {
+        room.strange(&datagram);
+        let mut times = Vec::with_capacity(ROUNDS);
+        let measured = allocation_counter::measure(|| {
+            for _ in 0..ROUNDS {
+                let start = now();
+                room.strange(&datagram);
+                times.push(now() - start);
+            }
+        });
+        let each = median(times).as_nanos() / room::STRANGERS as u128;
+        let allocations = measured.count_total;
+        println!("from a stranger, {name}: {each} ns (bar: 1000), {allocations} allocations");
+        all += allocations;
+    }
+    all
+}
+
 #[expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 fn compare(room: &mut Room) {
     let mut bare = Bare::new(RECEIVERS);
@@ -76,7 +90,7 @@ fn compare(room: &mut Room) {
     for _ in 0..ROUNDS {
         let start = now();
         for _ in 0..PACKETS {
-            next(room);
+            room.next();
         }
         let middle = now();
         for _ in 0..PACKETS {

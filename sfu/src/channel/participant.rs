@@ -116,11 +116,12 @@ impl Participant {
         self.transport.fetch();
     }
 
-    /// As [`Self::fetch`], for what that points to.
+    /// As [`Self::fetch`], for the slot that a packet is offered to, or is sent from.
     #[inline]
-    pub fn fetch_packets(&self) {
-        ahead::fetch_all(self.slots.get(..1).unwrap_or_default());
-        self.transport.fetch_packets();
+    pub fn fetch_slot(&self, slot: SlotId) {
+        if let Some(slot) = self.slots.get(usize::from(slot.0)) {
+            ahead::fetch(slot);
+        }
     }
 
     /// The slot with this id.

@@ -56,7 +56,10 @@ impl Shard {
             next.fetch();
         }
         if let Some(next) = participant(1) {
-            next.fetch_packets();
+            next.transport.fetch_log();
+            if let Some(outgoing) = next.transport.pacer.next() {
+                next.fetch_slot(outgoing.slot);
+            }
         }
     }
 
@@ -109,11 +112,12 @@ impl Participant {
         outgoing: &Outgoing,
         sending: &mut Sending<'_>,
     ) -> Result<(), DropReason> {
-        let publication =
-            sending.publications.get(outgoing.publication).ok_or(DropReason::SlotChanged)?;
-        let recorded = publication.history.get(outgoing.key).ok_or(DropReason::HistoryOverrun)?;
         let place = usize::from(outgoing.slot.0);
         let slot = self.slots.get_mut(place).ok_or(DropReason::SlotChanged)?;
+        let publication =
+            slot.carried(outgoing).and_then(|carried| sending.publications.get(carried));
+        let publication = publication.ok_or(DropReason::SlotChanged)?;
+        let recorded = publication.history.get(outgoing.key).ok_or(DropReason::HistoryOverrun)?;
         let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
         let postmark = Postmark {
             publication: publication.spec.id,

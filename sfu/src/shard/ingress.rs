@@ -16,7 +16,7 @@ use crate::packet::header::Header;
 use crate::packet::stun::BindingRequest;
 use crate::publication::history::HistoryKey;
 use crate::publication::streams::{Origin, Role};
-use crate::publication::{Incoming, Publication, PublicationKey, Received};
+use crate::publication::{Incoming, Publication, Received, Subscriber};
 use crate::subscription::forward::{Clocks, Course, Offered, Taken};
 use crate::transport::Handshake;
 use crate::transport::ice::Verdict;
@@ -159,21 +159,10 @@ impl Shard {
         };
         let (start, start_ntp) = (self.config.start, self.config.start_ntp);
         let clocks = Clocks { start, start_ntp, publisher: owner.clock };
-        let source = (origin.publication, publication);
-        let Some(offered) = Offered::new(source, history, &clocks) else { return };
+        let Some(offered) = Offered::new(publication, history, &clocks) else { return };
         let subscribers = publication.subscribers();
         for (place, subscriber) in subscribers.iter().enumerate() {
-            let participant = |place: usize| {
-                subscribers
-                    .get(place)
-                    .and_then(|next| self.tables.participants.get(next.participant))
-            };
-            if let Some(next) = participant(place + 6) {
-                next.fetch();
-            }
-            if let Some(next) = participant(place + 3) {
-                next.fetch_packets();
-            }
+            self.fetch_receivers(subscribers.get(place..).unwrap_or_default());
             let receiver = self.tables.participants.get_mut(subscriber.participant);
             let Some(receiver) = receiver else { continue };
             match receiver.offer(now, subscriber.slot, &offered) {
@@ -181,12 +170,26 @@ impl Shard {
                     self.ready.insert(subscriber.participant);
                     if late && course == Course::Switched {
                         let caught_up =
-                            receiver.catch_up(now, subscriber.slot, source, &offered, &clocks);
+                            receiver.catch_up(now, subscriber.slot, publication, &offered, &clocks);
                         caught_up.unwrap_or_else(|reason| self.counters.dropped.count(reason));
                     }
                 }
                 Err(reason) => self.counters.dropped.count(reason),
             }
+        }
+    }
+
+    /// Has the memory of those fetched who come soon in `subscribers`.
+    fn fetch_receivers(&self, subscribers: &[Subscriber]) {
+        let receiver = |place: usize| {
+            let subscriber = subscribers.get(place)?;
+            Some((self.tables.participants.get(subscriber.participant)?, subscriber.slot))
+        };
+        if let Some((receiver, _)) = receiver(RECEIVER_AHEAD) {
+            receiver.fetch();
+        }
+        if let Some((receiver, slot)) = receiver(SLOT_AHEAD) {
+            receiver.fetch_slot(slot);
         }
     }
 
@@ -273,11 +276,11 @@ impl Participant {
         &mut self,
         now: Instant,
         slot: SlotId,
-        source: (PublicationKey, &Publication),
+        source: &Publication,
         first: &Offered,
         clocks: &Clocks,
     ) -> Result<(), DropReason> {
-        for key in source.1.history.following(first.encoding, first.index) {
+        for key in source.history.following(first.encoding, first.index) {
             if let Some(next) = Offered::new(source, key, clocks) {
                 self.offer(now, slot, &next)?;
             }
@@ -288,3 +291,8 @@ impl Participant {
 
 /// RTP header with extensions and CSRC (about 36) and the cipher's tag (16): near enough for pacing.
 const PACKET_OVERHEAD: usize = 52;
+
+/// Receivers ahead whose memory is fetched: an offer takes a fifth of the time of a fetch from the last cache.
+const RECEIVER_AHEAD: usize = 6;
+/// Receivers ahead whose slot is fetched: those of which the rest has arrived.
+const SLOT_AHEAD: usize = 3;

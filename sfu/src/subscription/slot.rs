@@ -15,8 +15,8 @@ use crate::drop::DropReason;
 use crate::media::{Format, MediaKind, PayloadType, PublicationId, SlotSpec, Source};
 use crate::packet::feedback::SenderReport;
 use crate::packet::header::{HeaderFields, HeaderTemplate, Passed};
-use crate::publication::Publication;
 use crate::publication::history::Recorded;
+use crate::publication::{Publication, PublicationKey};
 use crate::transport::srtp::Sealer;
 
 /// A receive m-line.
@@ -115,6 +115,13 @@ impl Slot {
         Want { id, kind, class, height, size, frame_rate: 0, choice }
     }
 
+    /// In whose history a packet of this slot stands; `None` where the slot carries something else by now.
+    #[must_use]
+    pub fn carried(&self, outgoing: &Outgoing) -> Option<PublicationKey> {
+        let subscription = self.subscription.as_ref()?;
+        (subscription.id == outgoing.publication).then_some(subscription.publication)
+    }
+
     /// Writes a packet from the history, sealed, into `out`; returns its length.
     ///
     /// # Errors
@@ -127,8 +134,7 @@ impl Slot {
         postmark: Postmark,
         sealer: &mut Sealer,
     ) -> Result<usize, DropReason> {
-        let subscription =
-            self.subscription.as_ref().filter(|it| it.publication == outgoing.publication);
+        let subscription = self.subscription.as_ref().filter(|it| it.id == outgoing.publication);
         let subscription = subscription.ok_or(DropReason::SlotChanged)?;
         let carriage =
             subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;

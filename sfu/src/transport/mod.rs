@@ -24,12 +24,11 @@ use crate::command::{Join, Keying};
 use crate::config::ShardConfig;
 use crate::drop::DropReason;
 use crate::event::LostReason;
-use crate::media::Ssrc;
+use crate::media::{PublicationId, Ssrc};
 use crate::net::ahead;
 use crate::net::batch::Path;
 use crate::packet::header::Header;
 use crate::packet::twcc;
-use crate::publication::PublicationKey;
 use crate::subscription::forward::Outgoing;
 use arrivals::Arrivals;
 use dtls::{Dtls, DtlsError, Progress};
@@ -47,7 +46,7 @@ pub struct Transport {
     /// What waits to be sent.
     pub pacer: Pacer<Outgoing>,
     /// What was sent.
-    pub sent: Sent<PublicationKey>,
+    pub sent: Sent<PublicationId>,
     /// What arrived, for transport-wide feedback.
     pub arrivals: Arrivals,
     /// Control messages that wait to be sent.
@@ -64,7 +63,7 @@ pub struct Transport {
 #[derive(Debug)]
 enum Security {
     Handshaking(Box<Dtls>),
-    Secured { dtls: Option<Box<Dtls>>, opener: Box<Opener>, sealer: Box<Sealer> },
+    Secured { dtls: Option<Box<Dtls>>, opener: Box<Opener>, sealer: Sealer },
 }
 
 /// What a handshake message led to.
@@ -120,7 +119,7 @@ impl Transport {
     #[inline]
     pub fn fetch(&self) {
         self.ice.fetch();
-        self.pacer.fetch();
+        ahead::fetch(&self.pacer);
         ahead::fetch(&self.outbox);
         ahead::fetch(&self.sent);
         ahead::fetch(&self.security);
@@ -128,13 +127,8 @@ impl Transport {
 
     /// As [`Self::fetch`], for what that points to.
     #[inline]
-    pub fn fetch_packets(&self) {
-        self.pacer.fetch_packets();
+    pub fn fetch_log(&self) {
         self.sent.fetch();
-        match &self.security {
-            Security::Handshaking(_) => {}
-            Security::Secured { sealer, .. } => ahead::fetch(&**sealer),
-        }
     }
 
     /// What seals outgoing packets, once keys are there.
@@ -283,7 +277,7 @@ impl Security {
             Opener::new(keys.profile, &keys.remote).map_err(|_| LostReason::HandshakeFailed)?;
         let sealer =
             Sealer::new(keys.profile, &keys.local).map_err(|_| LostReason::HandshakeFailed)?;
-        Ok(Self::Secured { dtls, opener: Box::new(opener), sealer: Box::new(sealer) })
+        Ok(Self::Secured { dtls, opener: Box::new(opener), sealer })
     }
 
     fn dtls(&mut self) -> Option<&mut Dtls> {

@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 use simulcast::Bitrate;
 use thiserror::Error;
 
-use crate::net::ahead;
-
 /// Three queues of packets before one link, emptied in the order of [`Class`]. `T` says which packet; the pacer counts
 /// its bytes only.
 ///
@@ -52,6 +50,9 @@ pub struct PacerFull;
 
 #[derive(Debug)]
 struct Queue<T> {
+    /// The one that leaves first: mostly the only one, which thus lies beside the pacer.
+    first: Option<Queued<T>>,
+    /// Those behind it.
     packets: VecDeque<Queued<T>>,
     bytes: usize,
     packets_max: usize,
@@ -127,13 +128,20 @@ impl<T: Copy> Pacer<T> {
         Some(queued.item)
     }
 
+    /// What [`Self::pop`] gives next, as soon as it may leave.
+    #[must_use]
+    pub fn next(&self) -> Option<&T> {
+        let queues = [&self.audio, &self.retransmissions, &self.video];
+        queues.into_iter().find_map(|queue| queue.first.as_ref()).map(|queued| &queued.item)
+    }
+
     /// When [`Self::pop`] has something next; a time that has passed where it has now. `None` while nothing waits that
     /// may go.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let waits = self.queued_bytes() > 0;
         match self.rate {
-            _ if !self.audio.packets.is_empty() => Some(self.pushed),
+            _ if self.audio.first.is_some() => Some(self.pushed),
             Some(Bitrate::ZERO) => None,
             Some(_) if waits && self.horizon >= self.burst_end => Some(self.horizon),
             Some(_) | None => waits.then_some(self.pushed),
@@ -162,7 +170,7 @@ impl<T: Copy> Pacer<T> {
             Class::Retransmission => &self.retransmissions,
             Class::Video => &self.video,
         };
-        queue.packets.front().map(|queued| &queued.item)
+        queue.first.as_ref().map(|queued| &queued.item)
     }
 
     /// Drops every packet for which `unwanted` is true, of all classes; returns how many. The others keep their order.
@@ -171,20 +179,6 @@ impl<T: Copy> Pacer<T> {
             .into_iter()
             .map(|queue| queue.drop_where(&mut unwanted))
             .sum()
-    }
-
-    /// Has the memory fetched that [`Self::push`] and [`Self::pop`] will touch.
-    #[inline]
-    pub fn fetch(&self) {
-        ahead::fetch(self);
-    }
-
-    /// As [`Self::fetch`], for what that points to.
-    #[inline]
-    pub fn fetch_packets(&self) {
-        for queue in [&self.audio, &self.video] {
-            ahead::fetch_all(queue.packets.as_slices().0);
-        }
     }
 
     /// Begins a burst if the last one would have left by now. Being polled late is made good, up to one burst.
@@ -226,38 +220,36 @@ impl<T: Copy> Pacer<T> {
 
 impl<T: Copy> Queue<T> {
     const fn new(packets_max: usize) -> Self {
-        Self { packets: VecDeque::new(), bytes: 0, packets_max }
+        Self { first: None, packets: VecDeque::new(), bytes: 0, packets_max }
     }
 
     fn push(&mut self, queued: Queued<T>) -> Result<(), PacerFull> {
-        if self.packets.len() >= self.packets_max {
+        if self.first.is_none() {
+            self.first = Some(queued);
+        } else if self.packets.len() + 1 < self.packets_max {
+            self.packets.push_back(queued);
+        } else {
             return Err(PacerFull);
         }
         self.bytes += usize::from(queued.size);
-        self.packets.push_back(queued);
         Ok(())
     }
 
     fn pop(&mut self) -> Option<Queued<T>> {
-        let queued = self.packets.pop_front()?;
+        let queued = self.first.take()?;
         self.bytes -= usize::from(queued.size);
-        if self.packets.is_empty() {
-            // Begins anew at the start of its memory, which is in the cache.
-            self.packets.clear();
-        }
+        self.first = self.packets.pop_front();
         Some(queued)
     }
 
     fn drop_where(&mut self, unwanted: &mut impl FnMut(&T) -> bool) -> usize {
-        let before = self.packets.len();
-        let mut bytes = 0;
-        self.packets.retain(|queued| {
-            let keep = !unwanted(&queued.item);
-            bytes += if keep { usize::from(queued.size) } else { 0 };
-            keep
-        });
-        self.bytes = bytes;
-        before - self.packets.len()
+        let before = self.packets.len() + usize::from(self.first.is_some());
+        self.first = self.first.filter(|queued| !unwanted(&queued.item));
+        self.packets.retain(|queued| !unwanted(&queued.item));
+        self.first = self.first.or_else(|| self.packets.pop_front());
+        let left = self.first.iter().chain(&self.packets);
+        self.bytes = left.clone().map(|queued| usize::from(queued.size)).sum();
+        before - left.count()
     }
 }
 

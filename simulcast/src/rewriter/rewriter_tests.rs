@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::codec::{FrameNumbers, inspect};
+use crate::codec::{Codec, FrameNumbers, inspect};
 use crate::layer::LayerId;
 use crate::selector::{Selector, Verdict};
 

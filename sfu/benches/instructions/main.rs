@@ -23,8 +23,8 @@ use room::{Bare, Room};
 const RECEIVERS: u32 = 50;
 /// Packets of the shorter run: past the first keyframe that everybody gets.
 const SHORT: u32 = 600;
-/// Packets of the longer run. The difference is ten seconds without what comes once.
-const LONG: u32 = 10_600;
+/// Packets of the longer run. The difference is two seconds without what comes once.
+const LONG: u32 = 2_600;
 const TOLERANCE: f64 = 0.05;
 
 /// What there was at the last change that was meant to change it.

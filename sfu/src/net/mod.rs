@@ -4,7 +4,7 @@
 //! ```text
 //! signaling ─ commands, a bounded ring ─► MediaThread ─ events ─► sink
 //!                                             │
-//!   one turn:  Poll.wait ─► Socket.receive ─► Shard ─► Outbox.flush ─► Poll.wait …
+//!   one turn:  Poll.wait ─► Gather.wait ─► Socket.receive ─► Shard ─► Outbox.flush ─► Poll.wait …
 //! ```
 //!
 //! - A thread that has nothing to do sleeps: it wakes for a datagram, a command, a deadline of its shard, room in a
@@ -14,6 +14,7 @@
 pub mod ahead;
 pub mod batch;
 pub mod clock;
+mod gather;
 mod outbox;
 mod poll;
 pub mod socket;

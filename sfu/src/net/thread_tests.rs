@@ -169,7 +169,8 @@ fn an_idle_thread_sleeps_until_it_is_rung() {
         let idle = shard.poll_timeout().is_none();
         let mut sink = |_| Ok(());
         let wait = (&mut poll, &*thread_bell);
-        let mut turns = Turns::new(clock, wait, &mut commands, outbox, shard, &mut sink);
+        let gather = Gather::new().unwrap();
+        let mut turns = Turns::new(clock, wait, gather, &mut commands, outbox, shard, &mut sink);
         loop {
             let next = turns.turn().unwrap();
             done.send((next, idle)).unwrap();

@@ -74,6 +74,8 @@ struct Entry {
     meta: Meta,
     /// Where it begins, counted as `written`.
     start: u64,
+    /// The same as a place in the arena.
+    offset: usize,
     descriptor_length: u16,
     payload_length: u16,
 }
@@ -114,6 +116,7 @@ impl History {
         let entry = Entry {
             meta,
             start,
+            offset: at,
             descriptor_length: u16::try_from(descriptor.len()).ok()?,
             payload_length: u16::try_from(payload.len()).ok()?,
         };
@@ -139,7 +142,7 @@ impl History {
         if self.written - entry.start > self.arena.len() as u64 {
             return None;
         }
-        let from = self.offset(entry.start);
+        let from = entry.offset;
         let middle = from + usize::from(entry.descriptor_length);
         let to = middle + usize::from(entry.payload_length);
         Some(Recorded {

@@ -6,6 +6,7 @@ use simulcast::SequenceNumber;
 use slotmap::SlotMap;
 
 use super::Shard;
+use super::handshakes::Admission;
 use crate::channel::participant::{Participant, ParticipantKey};
 use crate::demux::{Kind, classify};
 use crate::drop::DropReason;
@@ -56,6 +57,28 @@ impl Shard {
 
     fn dtls(&mut self, now: Instant, path: Path, data: &[u8]) -> Result<(), DropReason> {
         let key = self.tables.participant_by_path(&path).ok_or(DropReason::DtlsUnknownPath)?;
+        match self.handshakes.admit(now, path, data) {
+            Admission::Now => self.shake_hands(now, key, data),
+            Admission::Later => Ok(()),
+            Admission::Refused => Err(DropReason::DtlsTooMany),
+        }
+    }
+
+    /// Carries out what had to wait in the turn before.
+    pub(super) fn go_on_with_handshakes(&mut self, now: Instant) {
+        while let Some((path, datagram)) = self.handshakes.next() {
+            let known = self.tables.participant_by_path(&path).ok_or(DropReason::DtlsUnknownPath);
+            let outcome = known.and_then(|key| self.shake_hands(now, key, &datagram));
+            outcome.unwrap_or_else(|reason| self.counters.dropped.count(reason));
+        }
+    }
+
+    fn shake_hands(
+        &mut self,
+        now: Instant,
+        key: ParticipantKey,
+        data: &[u8],
+    ) -> Result<(), DropReason> {
         let participant =
             self.tables.participants.get_mut(key).ok_or(DropReason::DtlsUnknownPath)?;
         match participant.transport.handshake(now, data) {

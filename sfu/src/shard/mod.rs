@@ -5,6 +5,7 @@
 //! | `tables` | participants, publications, channels, and by what they are found |
 //! | `ingress` | a datagram's way in: STUN, DTLS, RTP, to the receivers' pacers |
 //! | `feedback` | what RTCP says: losses, keyframes, reports |
+//! | `handshakes` | how many DTLS datagrams a turn carries out |
 //! | `control` | commands |
 //! | `seating` | which publications play in whose slots |
 //! | `duties` | what is due by time: NACKs, feedback, reports, keyframe requests, allocation |
@@ -17,6 +18,7 @@ mod control;
 mod duties;
 mod egress;
 mod feedback;
+mod handshakes;
 mod ingress;
 mod seating;
 mod tables;
@@ -34,6 +36,7 @@ use crate::metrics::{Counters, Snapshot};
 use crate::net::batch::{Fill, RecvBatch, SendBatch};
 use crate::timer::Wheel;
 use egress::Farewells;
+use handshakes::Handshakes;
 use tables::Tables;
 
 /// All state of one media thread.
@@ -47,6 +50,7 @@ pub struct Shard {
     /// Who may have something to send, each once.
     ready: Touched,
     farewells: Farewells,
+    handshakes: Handshakes,
     events: VecDeque<Event>,
     counters: Counters,
     next_metrics: Instant,
@@ -69,6 +73,7 @@ impl Shard {
             touched: Touched::default(),
             ready: Touched::default(),
             farewells: Farewells::default(),
+            handshakes: Handshakes::default(),
             events: VecDeque::new(),
             counters: Counters::default(),
             next_metrics: config.start + METRICS_INTERVAL,
@@ -99,6 +104,7 @@ impl Shard {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.go_on_with_handshakes(now);
         let mut due = Vec::new();
         self.wheel.expired(now, &mut due);
         for key in due {
@@ -111,6 +117,7 @@ impl Shard {
 
     /// Writes what is to be sent into `out`. After [`Fill::Full`], send and clear `out` and call again.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut SendBatch) -> Fill {
+        self.handshakes.end_turn();
         let fill = self.transmit(now, out);
         self.settle();
         fill
@@ -125,7 +132,7 @@ impl Shard {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         // Metrics alone wake nobody: an empty shard sleeps.
-        self.wheel.next()
+        self.handshakes.waiting_since().or_else(|| self.wheel.next())
     }
 
     fn tell(&mut self, event: Event) {

@@ -15,7 +15,7 @@ use crate::drop::DropReason;
 use crate::media::{Format, MediaKind, PayloadType, PublicationId, SlotSpec, Source};
 use crate::packet::feedback::SenderReport;
 use crate::packet::header::{HeaderFields, HeaderTemplate, Passed};
-use crate::publication::history::Recorded;
+use crate::publication::history::{Meta, Recorded};
 use crate::publication::{Publication, PublicationKey};
 use crate::transport::srtp::Sealer;
 
@@ -139,8 +139,15 @@ impl Slot {
         let carriage =
             subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;
         let stream = self.stream(outgoing, carriage).ok_or(DropReason::RtxNotNegotiated)?;
-        let mut descriptor = [0; DESCRIPTOR_MAX];
-        let rewritten = rewrite_descriptor(recorded.descriptor, &outgoing.rewrite, &mut descriptor);
+        let mut room_for_descriptor;
+        let dependency_descriptor = if recorded.descriptor.is_empty() {
+            None
+        } else {
+            room_for_descriptor = [0; DESCRIPTOR_MAX];
+            let place = &mut room_for_descriptor;
+            let length = rewrite_descriptor(recorded.descriptor, &outgoing.rewrite, place);
+            place.get(..length).filter(|bytes| !bytes.is_empty())
+        };
         let meta = recorded.meta;
         let fields = HeaderFields {
             marker: meta.marker,
@@ -151,15 +158,7 @@ impl Slot {
             csrc: Some(postmark.publication),
             transport_sequence: postmark.transport_sequence,
             absolute_send_time: Some(postmark.absolute_send_time),
-            passed: Passed {
-                audio_level: meta.audio_level,
-                orientation: meta.orientation,
-                playout_delay: meta.playout_delay,
-                capture_time: meta.capture_time,
-                dependency_descriptor: descriptor
-                    .get(..rewritten)
-                    .filter(|bytes| !bytes.is_empty()),
-            },
+            passed: passed(meta, dependency_descriptor),
         };
         let payload = match carriage.part {
             Part::Whole => recorded.payload,
@@ -207,6 +206,17 @@ impl Slot {
         let index = self.retransmission_index;
         let sequence = SequenceNumber(u16::try_from(index & 0xffff).ok()?);
         Some(Stream { payload_type: carriage.rtx?, sequence, index })
+    }
+}
+
+/// What goes through from the publisher's packet.
+const fn passed<'a>(meta: &Meta, dependency_descriptor: Option<&'a [u8]>) -> Passed<'a> {
+    Passed {
+        audio_level: meta.audio_level,
+        orientation: meta.orientation,
+        playout_delay: meta.playout_delay,
+        capture_time: meta.capture_time,
+        dependency_descriptor,
     }
 }
 

@@ -11,6 +11,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use thiserror::Error;
 
 use super::clock::Clock;
+use super::gather::Gather;
 use super::outbox::Outbox;
 use super::poll::{Bell, Poll};
 use super::socket::Socket;
@@ -193,7 +194,8 @@ impl Ends {
         let shard = make();
         let clock = Clock::new();
         let wait = (&mut self.poll, &*self.bell, &self.bells);
-        let mut turns = Turns::new(clock, wait, &mut self.commands, outbox, shard, &mut *self.sink);
+        let (gather, commands) = (Gather::new()?, &mut self.commands);
+        let mut turns = Turns::new(clock, wait, gather, commands, outbox, shard, &mut *self.sink);
         while turns.turn()? == Next::Another {}
         Ok(())
     }

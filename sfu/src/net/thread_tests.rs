@@ -187,7 +187,8 @@ fn an_idle_thread_sleeps_until_it_is_rung() {
         let mut sink = |_| Ok(());
         let (clock, bells) = (Clock::new(), bells());
         let wait = (&mut poll, &*thread_bell, &bells);
-        let mut turns = Turns::new(clock, wait, &mut commands, outbox, shard, &mut sink);
+        let gather = Gather::new().unwrap();
+        let mut turns = Turns::new(clock, wait, gather, &mut commands, outbox, shard, &mut sink);
         loop {
             let next = turns.turn().unwrap();
             done.send((next, idle)).unwrap();

@@ -7,6 +7,7 @@ use rtrb::Consumer;
 
 use super::batch::{Fill, RecvBatch};
 use super::clock::Clock;
+use super::gather::Gather;
 use super::outbox::{Backlog, Outbox};
 use super::poll::{Bell, Poll};
 use super::thread::Bells;
@@ -27,6 +28,7 @@ pub(super) struct Turns<'a> {
     pub(super) news: News<'a>,
     received: RecvBatch,
     backlog: Backlog,
+    gather: Gather,
     /// Something is left that needs no waiting for.
     hurry: bool,
     counters: Counters,
@@ -44,6 +46,7 @@ impl<'a> Turns<'a> {
     pub(super) fn new(
         clock: Clock,
         (poll, bell, bells): (&'a mut Poll, &'a Bell, &'a Bells),
+        gather: Gather,
         commands: &'a mut Consumer<(CommandId, Command)>,
         outbox: Outbox,
         shard: Shard,
@@ -60,6 +63,7 @@ impl<'a> Turns<'a> {
             news: News { sink, held: None },
             received: RecvBatch::new(),
             backlog: Backlog::None,
+            gather,
             hurry: true,
             counters: Counters::default(),
         }
@@ -72,7 +76,11 @@ impl<'a> Turns<'a> {
     pub(super) fn turn(&mut self) -> io::Result<Next> {
         let timeout = self.timeout();
         let ready = self.poll.wait(timeout)?;
-        self.clock.begin_turn();
+        // What is left to be sent must not wait for what comes.
+        if !self.hurry && self.backlog == Backlog::None && !ready.is_empty() {
+            self.gather.wait(self.clock.now(), self.shard.poll_timeout())?;
+        }
+        let begin = self.clock.begin_turn();
         self.counters.turns.count();
         self.hurry = false;
         for token in ready.iter().map(|readable| readable.0) {
@@ -100,6 +108,7 @@ impl<'a> Turns<'a> {
         self.transmit()?;
         let (shard, counters) = (&mut self.shard, &mut self.counters);
         self.news.tell(|| shard.poll_event(), counters);
+        self.gather.turn_took(self.clock.now() - begin);
         Ok(if abandoned && self.commands.is_empty() { Next::Stop } else { Next::Another })
     }
 

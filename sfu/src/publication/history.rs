@@ -5,6 +5,7 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 use simulcast::RtpTimestamp;
 use simulcast::codec::PacketInfo;
+use simulcast::rewriter::Beginning;
 
 use crate::net::batch::DATAGRAM_MAX;
 use crate::packet::extension::CaptureTime;
@@ -38,6 +39,8 @@ pub struct Meta {
     pub capture_time: Option<CaptureTime>,
     /// What its payload says about its frame.
     pub info: PacketInfo,
+    /// How its payload begins for each receiver.
+    pub beginning: Beginning,
 }
 
 /// A packet as the history holds it.
@@ -71,6 +74,8 @@ struct Entry {
     meta: Meta,
     /// Where it begins, counted as `written`.
     start: u64,
+    /// The same as a place in the arena.
+    offset: usize,
     descriptor_length: u16,
     payload_length: u16,
 }
@@ -111,6 +116,7 @@ impl History {
         let entry = Entry {
             meta,
             start,
+            offset: at,
             descriptor_length: u16::try_from(descriptor.len()).ok()?,
             payload_length: u16::try_from(payload.len()).ok()?,
         };
@@ -136,7 +142,7 @@ impl History {
         if self.written - entry.start > self.arena.len() as u64 {
             return None;
         }
-        let from = self.offset(entry.start);
+        let from = entry.offset;
         let middle = from + usize::from(entry.descriptor_length);
         let to = middle + usize::from(entry.payload_length);
         Some(Recorded {
@@ -222,6 +228,7 @@ mod tests {
             playout_delay: None,
             capture_time: None,
             info: PacketInfo { starts_keyframe: true, ..PacketInfo::default() },
+            beginning: Beginning::UNCHANGED,
         }
     }
 

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use simulcast::codec;
+use simulcast::rewriter::Beginning;
 use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber};
 
 use crate::channel::{ChannelKey, VoiceKey};
@@ -271,6 +272,7 @@ impl Publication {
             playout_delay: packet.extensions.playout_delay,
             capture_time: packet.extensions.capture_time,
             info,
+            beginning: Beginning::new(map.format.codec(), packet.payload),
         };
         let key = self
             .history

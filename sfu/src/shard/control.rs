@@ -78,6 +78,8 @@ impl Shard {
         self.replace_publications(now, key, negotiate.publications);
         let Some(participant) = self.tables.participants.get_mut(key) else { return Ok(()) };
         participant.cname = negotiate.cname;
+        let more = negotiate.slots.len().saturating_sub(participant.slots.len());
+        participant.slots.reserve_exact(more);
         for spec in negotiate.slots {
             match participant.slots.get_mut(usize::from(spec.id.0)) {
                 Some(slot) => slot.renegotiate(spec),

@@ -17,7 +17,7 @@ use crate::publication::receive::Reception;
 use crate::publication::Publication;
 
 impl Shard {
-    /// The earliest moment at which a participant has something to do.
+    /// The earliest moment at which a participant has something to do, pacing aside.
     pub(super) fn deadline(&self, key: ParticipantKey) -> Option<Instant> {
         let participant = self.tables.participants.get(key)?;
         let mut earliest = participant.transport.deadline();

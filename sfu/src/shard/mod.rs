@@ -5,6 +5,7 @@
 //! | `tables` | participants, publications, channels, and by what they are found |
 //! | `ingress` | a datagram's way in: STUN, DTLS, RTP, to the receivers' pacers |
 //! | `feedback` | what RTCP says: losses, keyframes, reports |
+//! | `handshakes` | how many DTLS datagrams a turn carries out |
 //! | `control` | commands |
 //! | `seating` | which publications play in whose slots |
 //! | `duties` | what is due by time: NACKs, feedback, reports, keyframe requests, allocation |
@@ -18,6 +19,7 @@ mod control;
 mod duties;
 mod egress;
 mod feedback;
+mod handshakes;
 mod ingress;
 mod relays;
 mod seating;
@@ -37,6 +39,7 @@ use crate::net::batch::{Fill, RecvBatch, SendBatch};
 use crate::relay::{Relays, ShardIndex};
 use crate::timer::Wheel;
 use egress::Farewells;
+use handshakes::Handshakes;
 use tables::Tables;
 
 /// All state of one media thread.
@@ -51,6 +54,7 @@ pub struct Shard {
     /// Who may have something to send, each once.
     ready: Touched,
     farewells: Farewells,
+    handshakes: Handshakes,
     events: VecDeque<Event>,
     counters: Counters,
     next_metrics: Instant,
@@ -80,6 +84,7 @@ impl Shard {
             touched: Touched::default(),
             ready: Touched::default(),
             farewells: Farewells::default(),
+            handshakes: Handshakes::default(),
             events: VecDeque::new(),
             counters: Counters::default(),
             next_metrics: config.start + METRICS_INTERVAL,
@@ -110,6 +115,7 @@ impl Shard {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.go_on_with_handshakes(now);
         let mut due = Vec::new();
         self.wheel.expired(now, &mut due);
         for key in due {
@@ -135,6 +141,7 @@ impl Shard {
 
     /// Writes what is to be sent into `out`. After [`Fill::Full`], send and clear `out` and call again.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut SendBatch) -> Fill {
+        self.handshakes.end_turn();
         let fill = self.transmit(now, out);
         self.settle();
         fill
@@ -149,7 +156,7 @@ impl Shard {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         // Metrics alone wake nobody: an empty shard sleeps.
-        self.wheel.next()
+        self.handshakes.waiting_since().or_else(|| self.wheel.next())
     }
 
     fn tell(&mut self, event: Event) {
@@ -197,6 +204,10 @@ impl Touched {
         let key = self.order.pop_front()?;
         self.within.remove(key);
         Some(key)
+    }
+
+    fn nth(&self, place: usize) -> Option<ParticipantKey> {
+        self.order.get(place).copied()
     }
 
     fn first(&self) -> Option<ParticipantKey> {

@@ -10,7 +10,6 @@ pub mod slot;
 
 use arrayvec::ArrayVec;
 use simulcast::LayerId;
-use simulcast::codec::Codec;
 use simulcast::selector::Selector;
 
 use crate::media::{Format, MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationId, SlotSpec};
@@ -41,8 +40,6 @@ pub struct Carriage {
     pub payload_type: PayloadType,
     /// The receiver's number for its retransmissions.
     pub rtx: Option<PayloadType>,
-    /// What its payload is.
-    pub codec: Codec,
     /// What part of the payload travels.
     pub part: Part,
 }
@@ -93,13 +90,8 @@ impl Subscription {
 impl Carriage {
     fn of(format: Format, accepted: &[PayloadMap]) -> Option<Self> {
         let find = |format| accepted.iter().find(|map| map.format == format);
-        let codec = format.codec();
-        let carry = |map: &PayloadMap, part| Self {
-            payload_type: map.payload_type,
-            rtx: map.rtx,
-            codec,
-            part,
-        };
+        let carry =
+            |map: &PayloadMap, part| Self { payload_type: map.payload_type, rtx: map.rtx, part };
         match (find(format), format) {
             (Some(map), _) => Some(carry(map, Part::Whole)),
             (None, Format::Red) => find(Format::Opus).map(|map| carry(map, Part::Primary)),

@@ -1,6 +1,7 @@
 //! What an operator can set: flags, and what they mean.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use clap::Parser;
 use thiserror::Error;
@@ -14,6 +15,8 @@ pub struct Config {
     pub media: Vec<SocketAddr>,
     /// Host names under which the server is reached, beside its own.
     pub hosts: Vec<String>,
+    /// The folder from which the page is served, file by file, instead of what is within the binary.
+    pub web: Option<PathBuf>,
     /// How much it holds.
     pub limits: Limits,
 }
@@ -65,6 +68,11 @@ pub struct Flags {
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
 
+    /// Folder from which the page is served as its files are when the server starts, instead of the page within the program: for
+    /// whoever changes it
+    #[arg(long, value_name = "FOLDER")]
+    web: Option<PathBuf>,
+
     /// What to log to standard error: error, warn, info, debug, trace, or by part as in `info,sfu=debug`
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -91,7 +99,13 @@ impl Config {
     #[must_use]
     pub fn local() -> Self {
         let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        Self { http: any_port, media: vec![any_port], hosts: Vec::new(), limits: Limits::default() }
+        Self {
+            http: any_port,
+            media: vec![any_port],
+            hosts: Vec::new(),
+            web: None,
+            limits: Limits::default(),
+        }
     }
 
     /// Whether this can be.
@@ -117,13 +131,13 @@ impl Flags {
     /// What they mean on a computer that reaches others from the addresses `outward`.
     #[must_use]
     pub fn configure(self, outward: &[IpAddr]) -> Config {
-        let Self { http, media_port, mut media, hosts, log: _ } = self;
+        let Self { http, media_port, mut media, hosts, web, log: _ } = self;
         if media.is_empty() {
             let beside = outward.iter().copied().filter(|_| http.ip().is_loopback());
             let ips = std::iter::once(http.ip()).chain(beside);
             media = ips.map(|ip| SocketAddr::new(ip, media_port)).collect();
         }
-        Config { http, media, hosts, limits: Limits::default() }
+        Config { http, media, hosts, web, limits: Limits::default() }
     }
 }
 
@@ -195,7 +209,8 @@ mod tests {
     fn the_help_names_every_flag() {
         Flags::command().debug_assert();
         let help = Flags::command().render_long_help().to_string();
-        for flag in ["--http", "--media-port", "--media", "--host", "--log", "--help", "--version"]
+        for flag in
+            ["--http", "--media-port", "--media", "--host", "--web", "--log", "--help", "--version"]
         {
             assert!(help.contains(flag), "{flag}");
         }

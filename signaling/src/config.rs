@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;
+use std::path::PathBuf;
 
 use clap::Parser;
 use sfu::relay::SHARDS_MAX;
@@ -20,6 +21,8 @@ pub struct Config {
     pub shards: u8,
     /// Host names under which the server is reached, beside its own.
     pub hosts: Vec<String>,
+    /// The folder from which the page is served, file by file, instead of what is within the binary.
+    pub web: Option<PathBuf>,
     /// How much it holds.
     pub limits: Limits,
 }
@@ -81,6 +84,11 @@ pub struct Flags {
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
 
+    /// Folder from which the page is served as its files are when the server starts, instead of the page within the program: for
+    /// whoever changes it
+    #[arg(long, value_name = "FOLDER")]
+    web: Option<PathBuf>,
+
     /// What to log to standard error: error, warn, info, debug, trace, or by part as in `info,sfu=debug`
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -115,8 +123,14 @@ impl Config {
     #[must_use]
     pub fn local() -> Self {
         let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let (hosts, limits) = (Vec::new(), Limits::default());
-        Self { http: any_port, media: vec![any_port], shards: 2, hosts, limits }
+        Self {
+            http: any_port,
+            media: vec![any_port],
+            shards: 2,
+            hosts: Vec::new(),
+            web: None,
+            limits: Limits::default(),
+        }
     }
 
     /// Whether this can be.
@@ -159,7 +173,7 @@ impl Flags {
     /// What they mean on a computer that reaches others from the addresses `outward`.
     #[must_use]
     pub fn configure(self, outward: &[IpAddr]) -> Config {
-        let Self { http, media_port, mut media, shards, spread, hosts, log: _ } = self;
+        let Self { http, media_port, mut media, shards, spread, hosts, web, log: _ } = self;
         if media.is_empty() {
             let beside = outward.iter().copied().filter(|_| http.ip().is_loopback());
             let ips = std::iter::once(http.ip()).chain(beside);
@@ -167,7 +181,7 @@ impl Flags {
         }
         let shards = shards.unwrap_or_else(processors);
         let limits = Limits { spread, ..Limits::default() };
-        Config { http, media, shards, hosts, limits }
+        Config { http, media, shards, hosts, web, limits }
     }
 }
 
@@ -265,7 +279,10 @@ mod tests {
     fn the_help_names_every_flag() {
         Flags::command().debug_assert();
         let help = Flags::command().render_long_help().to_string();
-        for flag in ["--http", "--media-port", "--media", "--shards", "--spread", "--host", "--log", "--help", "--version"]
+        for flag in [
+            "--http", "--media-port", "--media", "--shards", "--spread", "--host", "--web", "--log",
+            "--help", "--version",
+        ]
         {
             assert!(help.contains(flag), "{flag}");
         }

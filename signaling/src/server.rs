@@ -92,6 +92,14 @@ pub enum StartError {
     /// The web client in this binary is broken: Confab's mistake.
     #[error("the embedded web client cannot be read: {0}")]
     Web(io::Error),
+    /// The folder of the page cannot be read, or holds none: the operator's mistake.
+    #[error("--web {folder}: {source}")]
+    Folder {
+        /// Which.
+        folder: String,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl Server {
@@ -112,7 +120,13 @@ impl Server {
     /// [`StartError`]; nothing of the server runs then.
     pub async fn start_on(config: Config, plane: Plane, draw: Draw) -> Result<Self, StartError> {
         config.check()?;
-        let web = Web::embedded().map_err(StartError::Web)?;
+        let web = match &config.web {
+            None => Web::embedded().map_err(StartError::Web)?,
+            Some(folder) => Web::of_folder(folder).map_err(|source| StartError::Folder {
+                folder: folder.display().to_string(),
+                source,
+            })?,
+        };
         let listener = TcpListener::bind(config.http)
             .await
             .map_err(|source| StartError::http(config.http, source))?;

@@ -155,7 +155,8 @@ impl Town {
         if self.inside.len() < PEOPLE * 9 / 10 {
             return self.come();
         }
-        let who = self.inside[self.below(self.inside.len())];
+        let place = self.below(self.inside.len());
+        let who = self.inside[place];
         let flip = self.below(2) == 0;
         match self.below(8) {
             0 if self.inside.len() < PEOPLE => self.come(),

@@ -1,4 +1,4 @@
-//! A server with light participants in one channel.
+//! A server with light participants.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tools::peer::{Attention, Devices, Identity, Keys, Peer};
 
 use crate::process::{Process, Usage};
 
-/// The server and everybody in its one channel. Who was let in and is not admitted waits with an answer.
+/// The server and everybody in its channels. Who was let in and is not admitted waits with an answer.
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) process: Process,
@@ -46,14 +46,14 @@ impl Room {
         }
     }
 
-    /// Lets somebody into the channel: WebSocket, offer, answer. Media begins with [`Self::connect`].
-    pub(crate) fn enter(&mut self, tracks: Vec<Track>, audio_slots: u8, video_slots: u8) {
+    /// Lets somebody into a channel, with a slot for sound and one for pictures: WebSocket, offer, answer. Media begins with [`Self::connect`].
+    pub(crate) fn enter(&mut self, channel: u32, tracks: Vec<Track>) {
         self.people += 1;
         let seed = self.people;
-        let devices = Devices { tracks, audio_slots, video_slots };
+        let devices = Devices { tracks, audio_slots: 1, video_slots: 1 };
         let identity = Identity { seed, certificate: self.certificate.clone() };
         let offer = identity.offer(&devices);
-        let answer = self.runtime.block_on(join(self.process.http, seed, offer));
+        let answer = self.runtime.block_on(join(self.process.http, channel, seed, offer));
         let keys = Keys::Dtls(self.certificate.clone());
         let peer = Peer::new(self.crowd.now(), seed, &keys, &devices, &answer);
         self.waiting.push(peer.expect("a candidate"));
@@ -102,11 +102,13 @@ impl Room {
 
 async fn join(
     http: SocketAddr,
+    channel: u32,
     seed: u64,
     offer: tools::peer::offer::Offer,
 ) -> tools::peer::offer::Answer {
     let name = format!("Person {seed}");
-    let mut signal = Signal::join(http, "measured", &name).await.expect("they come in");
+    let mut signal =
+        Signal::join(http, &format!("measured-{channel}"), &name).await.expect("they come in");
     let answer = signal.offer(&offer).await.expect("an answer");
     let voice = json!({ "op": "voice", "muted": false, "deafened": false, "camera": true, "screen": false });
     signal.send(&voice).await.expect("the socket is open");

@@ -358,9 +358,10 @@ impl Hall {
                 *heard.entry(packet.publication.unwrap_or(0)).or_default() += 1;
             }
         });
-        let (before, channel) = (guest.due, guest.channel);
+        let channel = guest.channel;
         let due = self.clock.time(guest.peer.deadline(instant)).max(self.now);
-        if due != before {
+        // A later one is seen when the present one has come: two of the same moment would each lead to another.
+        if due < guest.due {
             guest.due = due;
             self.due.push(Reverse((due, id)));
         }

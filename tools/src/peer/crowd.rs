@@ -188,7 +188,8 @@ impl Crowd {
             }
             self.received.clear();
             let due = member.peer.deadline(now);
-            if due != member.due {
+            // A later one is seen when the present one has come: two of the same moment would each lead to another.
+            if due < member.due {
                 member.due = due;
                 self.due.push(Reverse((due, place)));
             }

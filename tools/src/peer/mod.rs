@@ -221,7 +221,7 @@ impl Peer {
     }
 
     /// Stops publishing; receives on.
-    pub fn fall_silent(&mut self) {
+    pub const fn fall_silent(&mut self) {
         self.uplink.stop();
     }
 

@@ -130,6 +130,11 @@ impl Player {
         self.wants_keyframe = true;
     }
 
+    /// Goes on after a pause, with a keyframe at `now`.
+    pub fn resume(&mut self, now: Instant) {
+        self.begin(now);
+    }
+
     /// Writes the next packet into `room`, sealed, where one is due; returns its length.
     pub fn write(&mut self, outlet: &mut Outlet<'_>, room: &mut [u8]) -> Option<usize> {
         let now = outlet.now;

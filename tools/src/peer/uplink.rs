@@ -20,8 +20,9 @@ pub(super) struct Uplink {
     tracks: Vec<Track>,
     /// Of the first stream; the others follow.
     first: Ssrc,
-    /// None before there are keys.
+    /// None before there are keys. They stay when they stop: a key must never seal two packets under one number.
     players: Vec<Player>,
+    plays: bool,
     transport_sequence: Option<u16>,
     /// Packets played so far, those that were sent again not counted: sound, pictures.
     played: (u64, u64),
@@ -39,6 +40,7 @@ impl Uplink {
             tracks,
             first,
             players: Vec::new(),
+            plays: false,
             transport_sequence,
             played: (0, 0),
             resends: Vec::new(),
@@ -47,6 +49,11 @@ impl Uplink {
 
     /// Begins to play everything at `now`.
     pub(super) fn start(&mut self, now: Instant) {
+        self.plays = true;
+        if !self.players.is_empty() {
+            self.players.iter_mut().for_each(|player| player.resume(now));
+            return;
+        }
         let mut ssrc = self.first.0;
         for (mid, track) in self.tracks.iter().enumerate() {
             let rids = track.rids();
@@ -72,8 +79,8 @@ impl Uplink {
     }
 
     /// Ends everything that is played.
-    pub(super) fn stop(&mut self) {
-        self.players.clear();
+    pub(super) const fn stop(&mut self) {
+        self.plays = false;
     }
 
     /// Packets played so far, those that were sent again not counted: sound, pictures.
@@ -83,7 +90,7 @@ impl Uplink {
 
     /// When [`Self::write`] has something to send.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.players.iter().map(Player::deadline).min()
+        self.players.iter().filter(|_| self.plays).map(Player::deadline).min()
     }
 
     /// A keyframe of `ssrc` is asked for.
@@ -110,7 +117,7 @@ impl Uplink {
     ) {
         let mut outlet =
             Outlet { sealer, transport_sequence: self.transport_sequence.as_mut(), epoch, now };
-        for player in &mut self.players {
+        for player in self.players.iter_mut().filter(|_| self.plays) {
             while player.deadline() <= now && out.has_room() {
                 let mut written = None;
                 let _has_room = out.write(path, |room| {

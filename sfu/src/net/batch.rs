@@ -187,6 +187,12 @@ impl SendBatch {
         self.datagrams.len() < SEND_MAX && self.used + DATAGRAM_MAX <= self.arena.len()
     }
 
+    /// How long the last datagram is, where it goes to `path`.
+    #[must_use]
+    pub fn last_to(&self, path: Path) -> Option<usize> {
+        self.datagrams.last().filter(|last| last.path == path).map(|last| last.length)
+    }
+
     /// The datagrams in the order in which they were written.
     pub fn datagrams(&self) -> impl Iterator<Item = (Path, &[u8])> {
         self.datagrams.iter().filter_map(|&Written { path, start, length }| {

@@ -323,6 +323,13 @@ impl HeaderTemplate {
     }
 }
 
+/// Says in the header of `packet` that its payload ends in padding (RFC 3550, section 5.1).
+pub fn announce_padding(packet: &mut [u8]) {
+    if let Some(first) = packet.first_mut() {
+        *first |= PADDING_BIT;
+    }
+}
+
 /// An extension block in the making; there is none before its first element.
 struct BlockWriter<'a> {
     writer: Writer<'a>,

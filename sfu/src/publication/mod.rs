@@ -24,8 +24,8 @@ use simulcast::codec;
 use simulcast::rewriter::Beginning;
 use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber};
 
-use crate::channel::{ChannelKey, VoiceKey};
 use crate::channel::participant::ParticipantKey;
+use crate::channel::{ChannelKey, VoiceKey};
 use crate::drop::DropReason;
 use crate::media::{
     MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationSpec, SlotId, Ssrc,

@@ -13,8 +13,8 @@ use crate::event::{Event, LostReason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::Direction;
 use crate::packet::feedback::{self, ReportBlock};
-use crate::publication::receive::Reception;
 use crate::publication::Publication;
+use crate::publication::receive::Reception;
 
 impl Shard {
     /// The earliest moment at which a participant has something to do, pacing aside.

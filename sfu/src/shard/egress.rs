@@ -6,14 +6,17 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 use slotmap::SlotMap;
 
+use super::ingress::PACKET_OVERHEAD;
 use super::{Shard, place};
 use crate::channel::participant::{Participant, ParticipantKey};
 use crate::drop::DropReason;
+use crate::media::MediaKind;
 use crate::metrics::Counters;
 use crate::net::batch::{Fill, Path, SendBatch};
 use crate::packet::extension::Extension;
 use crate::publication::{Publication, PublicationKey};
 use crate::subscription::forward::Outgoing;
+use crate::subscription::padding::Neighbours;
 use crate::subscription::slot::Postmark;
 use crate::transport::sent;
 
@@ -119,7 +122,16 @@ impl Participant {
         let publication = publication.ok_or(DropReason::SlotChanged)?;
         let recorded = publication.history.get(outgoing.key).ok_or(DropReason::HistoryOverrun)?;
         let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
+        let kind = publication.spec.source.kind();
+        let neighbours = if outgoing.resend || kind == MediaKind::Audio {
+            Neighbours::default()
+        } else {
+            let size = recorded.payload.len() + PACKET_OVERHEAD;
+            let following = self.transport.pacer.pictures();
+            Neighbours::new(sending.out.last_to(path), size, following)
+        };
         let postmark = Postmark {
+            neighbours,
             publication: publication.spec.id,
             transport_sequence: counted.then(|| self.transport.sent.next()),
             absolute_send_time: sending.absolute_send_time,
@@ -133,7 +145,6 @@ impl Participant {
             outcome.ok()
         });
         let length = outcome?;
-        let kind = publication.spec.source.kind();
         let counter = if outgoing.resend {
             &mut sending.counters.packets_resent
         } else {
@@ -211,3 +222,25 @@ fn absolute_send_time(ntp: u64) -> u32 {
 const FAREWELLS_MAX: usize = crate::net::batch::RECV_MAX;
 /// A STUN success response with an IPv6 address is 80 bytes, an error with unknown attributes little more.
 const FAREWELL_BYTES: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_beyond_the_bound_are_dropped_and_the_others_leave_in_order() {
+        let mut farewells = Farewells::default();
+        let path = |port| Path { local: 0, remote: ([192, 0, 2, 1], port).into() };
+        let ports = 1..=u16::try_from(FAREWELLS_MAX).unwrap() + 1;
+        for port in ports.clone() {
+            farewells.reply(path(port), |room| {
+                room[0] = 7;
+                (Some(1), ())
+            });
+        }
+        let mut batch = SendBatch::new();
+        assert_eq!(farewells.write(&mut batch), Fill::Empty);
+        let sent: Vec<u16> = batch.datagrams().map(|(path, _)| path.remote.port()).collect();
+        assert_eq!(sent, ports.take(FAREWELLS_MAX).collect::<Vec<_>>());
+    }
+}

@@ -64,6 +64,12 @@ impl Handshakes {
         self.waiting.front().map(|waiting| waiting.since)
     }
 
+    /// How many wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The next turn may carry out as many again.
     pub(super) const fn end_turn(&mut self) {
         self.left = TURN_MAX;
@@ -78,12 +84,64 @@ impl Handshakes {
 
 /// DTLS datagrams that a turn carries out. One costs up to 109 µs (key exchange and signatures), so this is less than half of the
 /// millisecond that a packet may wait.
-const TURN_MAX: u8 = 4;
+pub(super) const TURN_MAX: u8 = 4;
 
 /// DTLS datagrams that wait: two flights each of a full channel of 500 people who come back at once. They are carried out within
 /// 0.2 s, before the first of them is repeated (1 s: RFC 6347, section 4.2.4.1).
 const WAITING_MAX: usize = 1_024;
 
 #[cfg(test)]
-#[path = "handshakes_tests.rs"]
-mod tests;
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    fn path(id: u16) -> Path {
+        Path { local: 0, remote: SocketAddr::from(([192, 0, 2, 1], id)) }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "any instant serves as the start of virtual time"
+    )]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn a_turn_carries_out_so_many_and_the_rest_waits_in_order() {
+        let now = start();
+        let mut handshakes = Handshakes::default();
+        for id in 0..TURN_MAX {
+            assert_eq!(handshakes.admit(now, path(id.into()), b"x"), Admission::Now);
+        }
+        let more = 100..100 + u16::try_from(WAITING_MAX).unwrap();
+        for id in more.clone() {
+            assert_eq!(handshakes.admit(now, path(id), &id.to_be_bytes()), Admission::Later);
+        }
+        assert_eq!(handshakes.admit(now, path(7), b"x"), Admission::Refused);
+        assert_eq!(handshakes.waiting_since(), Some(now));
+        assert_eq!(handshakes.next(), None, "not in this turn");
+        let mut seen = Vec::new();
+        while handshakes.waiting_since().is_some() {
+            handshakes.end_turn();
+            let turn: Vec<_> = std::iter::from_fn(|| handshakes.next()).collect();
+            assert!(turn.len() <= usize::from(TURN_MAX));
+            seen.extend(turn);
+        }
+        let all: Vec<_> = more.map(|id| (path(id), id.to_be_bytes().to_vec())).collect();
+        assert_eq!(seen, all);
+    }
+
+    #[test]
+    fn a_datagram_does_not_overtake_one_that_waits() {
+        let now = start();
+        let mut handshakes = Handshakes::default();
+        for id in 0..=u16::from(TURN_MAX) {
+            let _some_wait = handshakes.admit(now, path(id), b"first");
+        }
+        handshakes.end_turn();
+        assert_eq!(handshakes.admit(now, path(4), b"second"), Admission::Later);
+        assert_eq!(handshakes.next(), Some((path(4), b"first".to_vec())));
+    }
+}

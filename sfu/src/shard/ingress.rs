@@ -121,8 +121,7 @@ impl Shard {
         key: PublicationKey,
         incoming: &Incoming<'_>,
     ) -> Result<(), DropReason> {
-        let publication =
-            self.tables.publications.get_mut(key).ok_or(DropReason::UnknownStream)?;
+        let publication = self.tables.publications.get_mut(key).ok_or(DropReason::UnknownStream)?;
         let kind = publication.spec.source.kind();
         if let Feed::Received { .. } = publication.feed {
             self.counters.packets_received.count(kind);
@@ -317,7 +316,7 @@ impl Participant {
 }
 
 /// RTP header with extensions and CSRC (about 36) and the cipher's tag (16): near enough for pacing.
-const PACKET_OVERHEAD: usize = 52;
+pub(super) const PACKET_OVERHEAD: usize = 52;
 
 /// Receivers ahead whose memory is fetched: an offer takes a fifth of the time of a fetch from the last cache.
 const RECEIVER_AHEAD: usize = 6;

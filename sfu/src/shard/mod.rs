@@ -227,3 +227,7 @@ fn place(key: ParticipantKey) -> u32 {
 const METRICS_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
 /// Room for the news of a thousand joins at once.
 const EVENTS_MAX: usize = 4_096;
+
+#[cfg(test)]
+#[path = "shard_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@
 //! ```
 
 pub mod forward;
+pub mod padding;
 pub mod report;
 pub mod slot;
 
@@ -12,7 +13,9 @@ use arrayvec::ArrayVec;
 use simulcast::LayerId;
 use simulcast::selector::Selector;
 
-use crate::media::{Format, MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationId, SlotSpec};
+use crate::media::{
+    Format, MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationId, SlotSpec,
+};
 use crate::publication::{Publication, PublicationKey};
 
 /// A publication assigned to a slot.

@@ -1,20 +1,22 @@
 //! One receive m-line of a participant: a fixed SSRC that carries whichever publication is assigned to it.
 
+use arrayvec::ArrayVec;
 use simulcast::allocator::{Choice, Class, Kind, Want, WantId};
 use simulcast::codec::descriptor::rewrite_descriptor;
 use simulcast::codec::opus;
-use simulcast::rewriter::{Beginning, Rewriter};
+use simulcast::rewriter::{Beginning, Rewrite, Rewriter};
 use simulcast::sequence::Unwrapper;
 use simulcast::{RtpTimestamp, SequenceNumber};
 
 use super::forward::Outgoing;
+use super::padding::Neighbours;
 use super::report::SlotReport;
 use super::{Carriage, Part, Subscription};
 use crate::command::Pictures;
 use crate::drop::DropReason;
 use crate::media::{Format, MediaKind, PayloadType, PublicationId, SlotSpec, Source};
 use crate::packet::feedback::SenderReport;
-use crate::packet::header::{HeaderFields, HeaderTemplate, Passed};
+use crate::packet::header::{HeaderFields, HeaderTemplate, Passed, announce_padding};
 use crate::publication::history::{Meta, Recorded};
 use crate::publication::{Publication, PublicationKey};
 use crate::transport::srtp::Sealer;
@@ -58,6 +60,8 @@ pub struct Postmark {
     pub transport_sequence: Option<u16>,
     /// 24 bits, 6.18 fixed point seconds.
     pub absolute_send_time: u32,
+    /// What leaves before and after it.
+    pub neighbours: Neighbours,
 }
 
 impl Slot {
@@ -139,15 +143,8 @@ impl Slot {
         let carriage =
             subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;
         let stream = self.stream(outgoing, carriage).ok_or(DropReason::RtxNotNegotiated)?;
-        let mut room_for_descriptor;
-        let dependency_descriptor = if recorded.descriptor.is_empty() {
-            None
-        } else {
-            room_for_descriptor = [0; DESCRIPTOR_MAX];
-            let place = &mut room_for_descriptor;
-            let length = rewrite_descriptor(recorded.descriptor, &outgoing.rewrite, place);
-            place.get(..length).filter(|bytes| !bytes.is_empty())
-        };
+        let descriptor = (!recorded.descriptor.is_empty())
+            .then(|| rewritten(recorded.descriptor, &outgoing.rewrite));
         let meta = recorded.meta;
         let fields = HeaderFields {
             marker: meta.marker,
@@ -158,7 +155,7 @@ impl Slot {
             csrc: Some(postmark.publication),
             transport_sequence: postmark.transport_sequence,
             absolute_send_time: Some(postmark.absolute_send_time),
-            passed: passed(meta, dependency_descriptor),
+            passed: passed(meta, descriptor.as_deref()),
         };
         let payload = match carriage.part {
             Part::Whole => recorded.payload,
@@ -173,6 +170,17 @@ impl Slot {
         let original = outgoing.resend.then_some(outgoing.rewrite.sequence);
         let prefix = Prefix { beginning: meta.beginning, header, original };
         let (prefix, rest) = prefix.write(out, payload, outgoing).ok_or(DropReason::SealFailed)?;
+        let octets = prefix + rest.len();
+        let plain = header + octets + sealer.rtp_overhead();
+        let padding = postmark.neighbours.padding(plain);
+        let (prefix, rest) = if padding == 0 || plain + padding > out.len() {
+            (prefix, rest)
+        } else {
+            (
+                pad(out, header + prefix, rest, padding).ok_or(DropReason::SealFailed)? - header,
+                &[][..],
+            )
+        };
         let length = sealer
             .seal_rtp(stream.index, out, header, prefix, rest)
             .map_err(|_| DropReason::SealFailed)?;
@@ -180,7 +188,7 @@ impl Slot {
             self.retransmission_index += 1;
         } else {
             self.media_index.unwrap(stream.sequence);
-            self.report.sent(prefix + rest.len());
+            self.report.sent(octets);
         }
         Ok(length)
     }
@@ -207,6 +215,28 @@ impl Slot {
         let sequence = SequenceNumber(u16::try_from(index & 0xffff).ok()?);
         Some(Stream { payload_type: carriage.rtx?, sequence, index })
     }
+}
+
+/// Puts `rest` and padding behind the first `start` bytes of a packet; returns where that ends. It is copied, since the cipher takes
+/// what it encrypts from two places and not from three.
+#[inline(never)]
+fn pad(out: &mut [u8], start: usize, rest: &[u8], padding: usize) -> Option<usize> {
+    let (body, behind) = out.get_mut(start..)?.split_at_mut_checked(rest.len())?;
+    body.copy_from_slice(rest);
+    let place = behind.get_mut(..padding)?;
+    place.fill(0);
+    *place.last_mut()? = u8::try_from(padding).ok()?;
+    announce_padding(out);
+    Some(start + rest.len() + padding)
+}
+
+/// A dependency descriptor with the receiver's frame number.
+#[inline(never)]
+fn rewritten(descriptor: &[u8], rewrite: &Rewrite) -> ArrayVec<u8, DESCRIPTOR_MAX> {
+    let mut out = ArrayVec::from([0; DESCRIPTOR_MAX]);
+    let length = rewrite_descriptor(descriptor, rewrite, &mut out);
+    out.truncate(length);
+    out
 }
 
 /// What goes through from the publisher's packet.

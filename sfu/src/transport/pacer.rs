@@ -135,6 +135,12 @@ impl<T: Copy> Pacer<T> {
         queues.into_iter().find_map(|queue| queue.first.as_ref()).map(|queued| &queued.item)
     }
 
+    /// The sizes of the pictures' packets that wait, in their order.
+    pub fn pictures(&self) -> impl Iterator<Item = usize> {
+        let queue = self.video.first.iter().chain(&self.video.packets);
+        queue.map(|queued| queued.size.into())
+    }
+
     /// When [`Self::pop`] has something next; a time that has passed where it has now. `None` while nothing waits that
     /// may go.
     #[must_use]

@@ -25,12 +25,12 @@ pub(crate) const REASONS: [&str; 8] = [
 
 /// Datagrams at a time, and between two times: 3,000 a second. A server that is kept from its socket for 50 ms by whatever else runs
 /// on the machine still loses none of them, nor of what the two who talk send: the system keeps at least 200 KiB for it.
-const AT_ONCE: u32 = 15;
-const PAUSE: Duration = Duration::from_millis(5);
+const AT_ONCE: u32 = 12;
+const PAUSE: Duration = Duration::from_millis(4);
 
-/// Sends `count` datagrams from one address.
+/// Sends `count` datagrams, each dozen from another address: 13,000 come from more than 1,000.
 pub(crate) async fn rage(server: &Server, count: u32, seed: u64) {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let mut socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
     let mut random = Random::new(seed);
     let mut tick = interval(PAUSE);
     let real: Vec<Rtp> =
@@ -38,6 +38,8 @@ pub(crate) async fn rage(server: &Server, count: u32, seed: u64) {
     for number in 0..count {
         if number % AT_ONCE == 0 {
             tick.tick().await;
+            // Bound before the last one is closed, so that it gets another port.
+            socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
         }
         let datagram = forgery(number, &real, &mut random);
         let _unreachable = socket.send_to(&datagram, server.media).await;

@@ -9,54 +9,15 @@ use rtc_stun::integrity::MessageIntegrity;
 use rtc_stun::message::{BINDING_REQUEST, Message, Setter};
 
 use super::*;
-use crate::command::{Command, CommandId, DtlsRole, IceCredentials, Join, Keying};
-use crate::config::{Limits, ShardConfig};
-use crate::event::Event;
+use crate::command::{CommandError, CommandId, DtlsRole, IceCredentials, Join, Keying};
+use crate::config::Limits;
 use crate::media::{ChannelId, ParticipantId};
 use crate::metrics::Handshake;
-use crate::net::batch::{Ecn, Fill, RecvBatch, SendBatch};
-use crate::shard::Shard;
+use crate::net::batch::{Ecn, Path};
 use crate::transport::dtls::{Certificate, Dtls, Progress};
 
 fn path(id: u16) -> Path {
     Path { local: 0, remote: SocketAddr::from(([192, 0, 2, 1], id)) }
-}
-
-#[test]
-fn a_turn_carries_out_so_many_and_the_rest_waits_in_order() {
-    let now = start();
-    let mut handshakes = Handshakes::default();
-    for id in 0..TURN_MAX {
-        assert_eq!(handshakes.admit(now, path(id.into()), b"x"), Admission::Now);
-    }
-    let more = 100..100 + u16::try_from(WAITING_MAX).unwrap();
-    for id in more.clone() {
-        assert_eq!(handshakes.admit(now, path(id), &id.to_be_bytes()), Admission::Later);
-    }
-    assert_eq!(handshakes.admit(now, path(7), b"x"), Admission::Refused);
-    assert_eq!(handshakes.waiting_since(), Some(now));
-    assert_eq!(handshakes.next(), None, "not in this turn");
-    let mut seen = Vec::new();
-    while handshakes.waiting_since().is_some() {
-        handshakes.end_turn();
-        let turn: Vec<_> = std::iter::from_fn(|| handshakes.next()).collect();
-        assert!(turn.len() <= usize::from(TURN_MAX));
-        seen.extend(turn);
-    }
-    let all: Vec<_> = more.map(|id| (path(id), id.to_be_bytes().to_vec())).collect();
-    assert_eq!(seen, all);
-}
-
-#[test]
-fn a_datagram_does_not_overtake_one_that_waits() {
-    let now = start();
-    let mut handshakes = Handshakes::default();
-    for id in 0..=u16::from(TURN_MAX) {
-        let _some_wait = handshakes.admit(now, path(id), b"first");
-    }
-    handshakes.end_turn();
-    assert_eq!(handshakes.admit(now, path(4), b"second"), Admission::Later);
-    assert_eq!(handshakes.next(), Some((path(4), b"first".to_vec())));
 }
 
 /// Everybody's first flight comes in one batch, of which a turn carries out four datagrams: all come in, without a repetition.
@@ -93,11 +54,11 @@ fn many_who_come_at_once_are_all_let_in() {
         }
         shard.handle_batch(now, &mut received);
         received.clear();
-        let before = shard.handshakes.waiting.len();
+        let before = shard.handshakes.waiting();
         if shard.poll_timeout().is_some_and(|due| due <= now) {
             shard.handle_timeout(now);
         }
-        assert!(before - shard.handshakes.waiting.len() <= usize::from(TURN_MAX));
+        assert!(before - shard.handshakes.waiting() <= usize::from(handshakes::TURN_MAX));
         assert_eq!(shard.poll_transmit(now, &mut sending), Fill::Empty);
         for (path, packet) in sending.datagrams().filter(|(_, packet)| packet[0] >= 20) {
             let id = path.remote.port();
@@ -113,6 +74,35 @@ fn many_who_come_at_once_are_all_let_in() {
         .filter(|event| matches!(event, Event::Connected(_)))
         .count();
     assert_eq!(connected, usize::from(PEOPLE));
+}
+
+/// Of news that will come again only so much is kept for a thread that nobody listens to; answers are all kept.
+#[test]
+fn news_that_nobody_takes_is_bounded() {
+    let now = start();
+    let certificate = Certificate::generate().unwrap();
+    let mut shard = Shard::new(ShardConfig {
+        start: now,
+        start_ntp: 0xe000_0000_0000_0000,
+        hash_seed: 7,
+        certificate: certificate.clone(),
+        limits: Limits { participants: 2, ..Limits::default() },
+    });
+    let seconds = 2 * u64::try_from(EVENTS_MAX).unwrap();
+    for second in 1..=seconds {
+        shard.handle_timeout(now + Duration::from_secs(second));
+    }
+    for id in 0..3 {
+        shard.handle_command(now, CommandId(id.into()), join(id, &certificate));
+    }
+    let news: Vec<_> = std::iter::from_fn(|| shard.poll_event()).collect();
+    let (metrics, answers) = news.split_at(EVENTS_MAX);
+    assert!(metrics.iter().all(|event| matches!(event, Event::Metrics(_))));
+    let [Event::Done(first), Event::Done(second), Event::Refused(third, error)] = answers else {
+        panic!("{answers:?}")
+    };
+    assert_eq!([first.0, second.0, third.0], [0, 1, 2]);
+    assert_eq!(*error, CommandError::ShardFull);
 }
 
 const PEOPLE: u16 = 24;

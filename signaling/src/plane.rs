@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use sfu::command::{Command, CommandId};
 use sfu::config::{Limits, ShardConfig};
 use sfu::event::Event;
+use sfu::net::dscp::Dscp;
 use sfu::net::{CommandQueueFull, MediaConfig, MediaError, MediaThread};
 use sfu::shard::Shard;
 use sfu::transport::dtls::{Certificate, CertificateError, Fingerprint};
@@ -73,13 +74,14 @@ impl PlaneError {
 }
 
 impl Plane {
-    /// Starts the media thread on `bind`, with room for `participants`.
+    /// Starts the media thread on `bind`, with room for `participants`; what it sends is marked `dscp`.
     ///
     /// # Errors
     /// [`PlaneError`]: a port that is taken or an address that is not ours is the operator's.
     pub fn start(
         bind: Vec<SocketAddr>,
         participants: usize,
+        dscp: Dscp,
         draw: &mut Draw,
     ) -> Result<Self, PlaneError> {
         let certificate = Certificate::generate()?;
@@ -91,7 +93,7 @@ impl Plane {
         };
         let (sender, events) = mpsc::channel(EVENTS_MAX);
         let sink = move |event| sender.try_send(event).map_err(|refused| refused.into_inner());
-        let config = MediaConfig { name: "media-0".to_owned(), bind };
+        let config = MediaConfig { name: "media-0".to_owned(), bind, dscp };
         let thread = MediaThread::start(config, make, Box::new(sink))?;
         let addresses = thread.local_addresses().to_vec();
         Ok(Self { addresses, fingerprint, events, thread: Thread::Media(thread) })

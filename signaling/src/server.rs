@@ -110,7 +110,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
         let mut draw = Draw::new(StdRng::from_os_rng());
-        let plane = Plane::start(config.media.clone(), config.limits.participants, &mut draw)?;
+        let Config { media, limits, dscp, .. } = &config;
+        let plane = Plane::start(media.clone(), limits.participants, *dscp, &mut draw)?;
         Self::start_on(config, plane, draw).await
     }
 
@@ -133,7 +134,8 @@ impl Server {
         let address =
             listener.local_addr().map_err(|source| StartError::http(config.http, source))?;
         let media_addresses = plane.addresses.clone();
-        let policy = Policy { candidates: plane.addresses.clone(), fingerprint: plane.fingerprint };
+        let candidates = config.candidates(&plane.addresses);
+        let policy = Policy { candidates, fingerprint: plane.fingerprint };
         let (media, snapshots) = Media::start(plane);
         let (stopping, stops) = watch::channel(false);
         let app = App {

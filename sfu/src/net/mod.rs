@@ -12,6 +12,7 @@
 
 pub mod batch;
 pub mod clock;
+pub mod dscp;
 mod outbox;
 mod poll;
 pub mod socket;

@@ -12,6 +12,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use thiserror::Error;
 
 use super::clock::Clock;
+use super::dscp::Dscp;
 use super::outbox::Outbox;
 use super::poll::{Bell, Poll};
 use super::socket::Socket;
@@ -29,6 +30,8 @@ pub struct MediaConfig {
     /// UDP addresses to receive on, at most 256. Their places here are the [`Path::local`](super::batch::Path::local)
     /// of what arrives there.
     pub bind: Vec<SocketAddr>,
+    /// How all that is sent is marked.
+    pub dscp: Dscp,
 }
 
 /// A running media thread with its shard. Dropping it stops the thread as [`Self::stop`] does.
@@ -56,7 +59,7 @@ impl MediaThread {
         make: impl FnOnce(Instant, u64) -> Shard + Send + 'static,
         sink: Box<dyn FnMut(Event) -> Result<(), Event> + Send>,
     ) -> Result<Self, MediaError> {
-        let sockets = bind(&config.bind)?;
+        let sockets = bind(&config.bind, config.dscp)?;
         let addresses = sockets.iter().map(Socket::address).collect();
         let poll = Poll::new().map_err(MediaError::System)?;
         let bell = Arc::new(Bell::new().map_err(MediaError::System)?);
@@ -115,13 +118,17 @@ impl Drop for MediaThread {
     }
 }
 
-fn bind(addresses: &[SocketAddr]) -> Result<Vec<Socket>, MediaError> {
+fn bind(addresses: &[SocketAddr], dscp: Dscp) -> Result<Vec<Socket>, MediaError> {
     if addresses.is_empty() {
         return Err(MediaError::NoAddress);
     }
     let bound = addresses.iter().enumerate().map(|(place, &address)| {
         let local = u8::try_from(place).map_err(|_| MediaError::TooManyAddresses)?;
-        Socket::bind(address, local).map_err(|error| MediaError::bind(address, error))
+        let marked = Socket::bind(address, local).and_then(|socket| {
+            socket.mark(dscp)?;
+            Ok(socket)
+        });
+        marked.map_err(|error| MediaError::bind(address, error))
     });
     bound.collect()
 }

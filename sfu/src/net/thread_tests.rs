@@ -10,7 +10,11 @@ use crate::media::ParticipantId;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn config() -> MediaConfig {
-    MediaConfig { name: "media test".to_owned(), bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))] }
+    MediaConfig {
+        name: "media test".to_owned(),
+        bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        dscp: Dscp::DEFAULT,
+    }
 }
 
 /// A shard as the server makes it.

@@ -3,6 +3,8 @@
 mod bad_input;
 mod capture;
 mod forwarding;
+mod nat;
+mod networks;
 mod participant;
 mod process;
 mod server;

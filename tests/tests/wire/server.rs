@@ -1,7 +1,7 @@
 //! The `confab` binary, on ports of its own.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -21,14 +21,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and waits until it answers.
     pub(crate) async fn start() -> Self {
+        Self::start_with(Ipv4Addr::LOCALHOST.into(), &[]).await
+    }
+
+    /// Starts one that receives media on `ip`, with more flags.
+    pub(crate) async fn start_with(ip: IpAddr, flags: &[&str]) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         // Another program could take a port between here and there; it never did, and then the server says so.
         let http =
             TcpListener::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
         let media =
-            UdpSocket::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
+            UdpSocket::bind((ip, 0)).and_then(|socket| socket.local_addr()).expect("a free port");
         let process = Command::new(binary())
             .args(["--http", &http.to_string(), "--media", &media.to_string(), "--log", "warn"])
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

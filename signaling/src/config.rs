@@ -1,13 +1,16 @@
 //! What an operator can set: flags, and what they mean.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::Parser;
+use sfu::net::dscp::Dscp;
 use sfu::relay::SHARDS_MAX;
 use thiserror::Error;
 
+use crate::external::{self, External};
 use crate::placement::SPREAD;
 
 /// What the server is started with.
@@ -15,10 +18,15 @@ use crate::placement::SPREAD;
 pub struct Config {
     /// Where HTTP and WebSocket are served.
     pub http: SocketAddr,
-    /// Where the first shard receives media; clients are told these addresses. Each further shard has the next port.
+    /// Where the first shard receives media; clients are told these addresses, or the external ones that stand for them.
+    /// Each further shard has the next port.
     pub media: Vec<SocketAddr>,
     /// Media threads.
     pub shards: u8,
+    /// Under which addresses clients reach them, where that differs.
+    pub external: Vec<External>,
+    /// How the media sent to clients is marked.
+    pub dscp: Dscp,
     /// Host names under which the server is reached, beside its own.
     pub hosts: Vec<String>,
     /// The folder from which the page is served, file by file, instead of what is within the binary.
@@ -86,6 +94,16 @@ pub struct Flags {
     #[arg(long, value_name = "NUMBER", default_value_t = SPREAD)]
     spread: usize,
 
+    /// Address under which clients reach a media address behind one-to-one NAT: they are told this one instead, with the same port.
+    /// Alone it stands for the media address of its family that is not loopback; OURS=EXTERNAL says for which. May be repeated
+    #[arg(long, value_name = "[OURS=]EXTERNAL")]
+    external: Vec<External>,
+
+    /// Differentiated services code point, 0 to 63, of all media sent; 0 for none. 36 (AF42) asks networks that heed it for the
+    /// treatment of video calls
+    #[arg(long, value_name = "DSCP", default_value = "36", value_parser = read_dscp)]
+    dscp: Dscp,
+
     /// Host name under which the page may be opened, beside localhost and the address of --http. May be repeated
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
@@ -111,6 +129,12 @@ pub enum ConfigError {
     /// Media at no address in particular: no client could be told where.
     #[error("--media {0}: name the address that clients reach, not a wildcard")]
     Wildcard(SocketAddr),
+    /// An external address with no media address to stand for.
+    #[error("--external {0}: no media address (--media) is reached by it")]
+    ExternalOfNone(External),
+    /// An external address with several media addresses to stand for, or a media address with several external ones.
+    #[error("--external {0}: it is not clear for which media address; say OURS={0}, once for each")]
+    ExternalOfMany(External),
     /// More media addresses than an answer should carry.
     #[error("--media: at most {MEDIA_ADDRESSES_MAX} addresses")]
     TooManyAddresses,
@@ -133,6 +157,8 @@ impl Config {
             http: any_port,
             media: vec![any_port],
             shards: 2,
+            external: Vec::new(),
+            dscp: Dscp::INTERACTIVE,
             hosts: Vec::new(),
             web: None,
             limits: Limits::default(),
@@ -155,10 +181,19 @@ impl Config {
         }
         let beyond =
             |port: u16| port.checked_add(u16::from(self.shards.saturating_sub(1))).is_none();
-        match self.media.iter().map(SocketAddr::port).find(|port| beyond(*port)) {
-            Some(port) => Err(ConfigError::NoSuchPort { shards: self.shards, port }),
-            None => Ok(()),
+        if let Some(port) = self.media.iter().map(SocketAddr::port).find(|port| beyond(*port)) {
+            return Err(ConfigError::NoSuchPort { shards: self.shards, port });
         }
+        let ours: BTreeSet<IpAddr> = self.media.iter().map(SocketAddr::ip).collect();
+        for external in &self.external {
+            let mut behind = ours.iter().filter(|ip| external.stands_for(**ip));
+            let first = behind.next().ok_or(ConfigError::ExternalOfNone(*external))?;
+            let rivals = self.external.iter().filter(|other| other.stands_for(*first)).count();
+            if behind.next().is_some() || rivals > 1 {
+                return Err(ConfigError::ExternalOfMany(*external));
+            }
+        }
+        Ok(())
     }
 
     /// Where each shard receives media.
@@ -174,13 +209,30 @@ impl Config {
         };
         (0..u16::from(self.shards)).map(of_shard).collect()
     }
+
+    /// What clients are told of the media addresses `bound`, in their order.
+    #[must_use]
+    pub fn candidates(&self, bound: &[SocketAddr]) -> Vec<SocketAddr> {
+        external::announced(&self.external, bound)
+    }
 }
 
 impl Flags {
     /// What they mean on a computer that reaches others from the addresses `outward`.
     #[must_use]
     pub fn configure(self, outward: &[IpAddr]) -> Config {
-        let Self { http, media_port, mut media, shards, spread, hosts, web, log: _ } = self;
+        let Self {
+            http,
+            media_port,
+            mut media,
+            shards,
+            spread,
+            external,
+            dscp,
+            hosts,
+            web,
+            log: _,
+        } = self;
         if media.is_empty() {
             let beside = outward.iter().copied().filter(|_| http.ip().is_loopback());
             let ips = std::iter::once(http.ip()).chain(beside);
@@ -188,7 +240,7 @@ impl Flags {
         }
         let shards = shards.unwrap_or_else(processors);
         let limits = Limits { spread, ..Limits::default() };
-        Config { http, media, shards, hosts, web, limits }
+        Config { http, media, shards, external, dscp, hosts, web, limits }
     }
 }
 
@@ -201,6 +253,10 @@ fn processors() -> u8 {
 
 /// See [`processors`].
 const SHARDS_LEAST: usize = 2;
+
+fn read_dscp(text: &str) -> Result<Dscp, String> {
+    text.parse().ok().and_then(Dscp::new).ok_or_else(|| "a number from 0 to 63".to_owned())
+}
 
 /// 8080 needs no rights and is what people try first.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -286,6 +342,53 @@ mod tests {
     }
 
     #[test]
+    fn an_external_address_stands_for_one_media_address_and_no_other_does() {
+        let outward = ["10.0.0.5".parse().unwrap(), "fd00::5".parse().unwrap()];
+        let configured = |flags: &[&str]| {
+            let flags = Flags::try_parse_from(["confab"].iter().chain(flags)).unwrap();
+            flags.configure(&outward)
+        };
+        let config = configured(&["--external", "203.0.113.7"]);
+        assert_eq!(config.check(), Ok(()));
+        let told = config.candidates(&config.media);
+        let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["127.0.0.1:3478", "203.0.113.7:3478", "[fd00::5]:3478"]);
+        let both = configured(&["--external", "203.0.113.7", "--external", "2001:db8::7"]);
+        assert_eq!(both.check(), Ok(()));
+        let named = ["--external", "127.0.0.1=127.0.0.2", "--external", "10.0.0.5=203.0.113.7"];
+        assert_eq!(configured(&named).check(), Ok(()));
+
+        let words = |flags: &[&str]| configured(flags).check().unwrap_err().to_string();
+        assert!(
+            words(&["--external", "10.0.0.6=203.0.113.7"])
+                .starts_with("--external 10.0.0.6=203.0.113.7: no media address")
+        );
+        let local = ["--external", "203.0.113.7", "--media", "127.0.0.1:9"];
+        assert!(words(&local).starts_with("--external 203.0.113.7: no media address"));
+        for flags in [
+            &["--external", "203.0.113.7", "--external", "203.0.113.8"][..],
+            &["--external", "203.0.113.7", "--external", "10.0.0.5=203.0.113.8"],
+            &["--external", "203.0.113.7", "--media", "10.0.0.5:9", "--media", "10.0.0.6:9"],
+        ] {
+            assert!(words(flags).contains("203.0.113.7: it is not clear"), "{}", words(flags));
+        }
+        // Two ports of one address are behind one external address.
+        let ports =
+            ["--external", "203.0.113.7", "--media", "10.0.0.5:9", "--media", "10.0.0.5:10"];
+        assert_eq!(configured(&ports).check(), Ok(()));
+    }
+
+    #[test]
+    fn media_is_marked_unless_told_otherwise_and_only_with_six_bits() {
+        assert_eq!(config(&[]).dscp.value(), 36);
+        assert_eq!(config(&["--dscp", "0"]).dscp, Dscp::DEFAULT);
+        assert_eq!(config(&["--dscp", "46"]).dscp.traffic_class(), 0xb8);
+        for text in ["64", "-1", "ef", ""] {
+            assert!(Flags::try_parse_from(["confab", "--dscp", text]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn the_help_names_every_flag() {
         Flags::command().debug_assert();
         let help = Flags::command().render_long_help().to_string();
@@ -295,6 +398,8 @@ mod tests {
             "--media",
             "--shards",
             "--spread",
+            "--external",
+            "--dscp",
             "--host",
             "--web",
             "--log",

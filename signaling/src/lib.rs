@@ -17,6 +17,7 @@ pub mod config;
 mod connection;
 pub mod dialect;
 pub mod draw;
+pub mod external;
 pub mod fault;
 pub mod link;
 pub mod media;

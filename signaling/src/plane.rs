@@ -6,6 +6,7 @@ use sfu::command::{Command, CommandId};
 use sfu::config::{Limits, ShardConfig};
 use sfu::event::Event;
 use sfu::net::clock::epoch;
+use sfu::net::dscp::Dscp;
 use sfu::net::{Bells, CommandQueueFull, MediaConfig, MediaError, MediaThread};
 use sfu::relay::{ShardIndex, mesh};
 use sfu::shard::Shard;
@@ -80,13 +81,14 @@ impl PlaneError {
 }
 
 impl Plane {
-    /// Starts a media thread for each of `bind`'s places, each with room for `participants`.
+    /// Starts a media thread for each of `bind`'s places, each with room for `participants`; what they send is marked `dscp`.
     ///
     /// # Errors
     /// [`PlaneError`]: a port that is taken or an address that is not ours is the operator's.
     pub fn start(
         bind: Vec<Vec<SocketAddr>>,
         participants: usize,
+        dscp: Dscp,
         draw: &mut Draw,
     ) -> Result<Self, PlaneError> {
         let certificate = Certificate::generate()?;
@@ -104,7 +106,7 @@ impl Plane {
             let sink = move |event| {
                 sender.try_send((shard, event)).map_err(|refused| refused.into_inner().1)
             };
-            let media = MediaConfig { name: format!("media-{}", shard.0), bind, shard };
+            let media = MediaConfig { name: format!("media-{}", shard.0), bind, shard, dscp };
             let make = move || Shard::with_relays(config, relays);
             threads.push(MediaThread::start(media, &bells, make, Box::new(sink))?);
         }

@@ -110,7 +110,8 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
         let mut draw = Draw::new(StdRng::from_os_rng());
-        let plane = Plane::start(config.binds(), config.limits.participants, &mut draw)?;
+        let Config { limits, dscp, .. } = &config;
+        let plane = Plane::start(config.binds(), limits.participants, *dscp, &mut draw)?;
         Self::start_on(config, plane, draw).await
     }
 
@@ -134,8 +135,10 @@ impl Server {
             listener.local_addr().map_err(|source| StartError::http(config.http, source))?;
         let media_addresses = plane.addresses.concat();
         let fingerprint = plane.fingerprint;
-        let policy =
-            |candidates: &Vec<SocketAddr>| Policy { candidates: candidates.clone(), fingerprint };
+        let policy = |bound: &Vec<SocketAddr>| Policy {
+            candidates: config.candidates(bound),
+            fingerprint,
+        };
         let policies = plane.addresses.iter().map(policy).collect();
         let (media, snapshots) = Media::start(plane);
         let (stopping, stops) = watch::channel(false);

@@ -14,6 +14,7 @@
 pub mod ahead;
 pub mod batch;
 pub mod clock;
+pub mod dscp;
 mod gather;
 mod outbox;
 mod poll;

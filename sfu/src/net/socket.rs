@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Type};
 
 use super::batch::{Ecn, Path, RUN_MAX, RecvBatch, Run, SendBatch};
 use super::clock::Clock;
+use super::dscp::Dscp;
 use super::syscall::{self, MESSAGES};
 use crate::drop::DropReason;
 use crate::metrics::{Blocked, Counters, Direction};
@@ -72,6 +73,19 @@ impl Socket {
         socket.bind(&address.into())?;
         let address = socket.local_addr()?.as_socket().unwrap_or(address);
         Ok(Self { socket, local, address, runs: Runs::ON })
+    }
+
+    /// Marks all that it sends from here on.
+    ///
+    /// # Errors
+    /// What the system says: it has no such option, which no Linux has yet said.
+    pub fn mark(&self, dscp: Dscp) -> io::Result<()> {
+        let class = u32::from(dscp.traffic_class());
+        if self.address.is_ipv6() {
+            self.socket.set_tclass_v6(class)
+        } else {
+            self.socket.set_tos_v4(class)
+        }
     }
 
     /// The address it is bound to, with the port that port 0 became.

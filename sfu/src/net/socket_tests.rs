@@ -159,6 +159,35 @@ fn congestion_marks_come_with_the_datagram() {
 }
 
 #[test]
+fn every_datagram_of_a_run_and_alone_carries_the_mark() {
+    for address in [V4, V6] {
+        let (mut sender, receiver) = (bind(address, 0), bind(address, 1));
+        let marks = [Dscp::DEFAULT, Dscp::INTERACTIVE, Dscp::new(46).unwrap(), Dscp::DEFAULT];
+        for dscp in marks {
+            sender.mark(dscp).unwrap();
+            let mut batch = SendBatch::new();
+            // The first two are a run.
+            for data in [&[1; 100][..], &[2; 100], &[3; 200]] {
+                write(&mut batch, 0, receiver.address(), data);
+            }
+            assert_eq!(sender.send(&batch, 0, &mut Counters::default()), Sent::All);
+            let mut poll = Poll::new().unwrap();
+            poll.add(receiver.as_fd(), 0).unwrap();
+            let (mut incoming, mut bytes) = (RecvBatch::new(), 0);
+            while bytes < 400 {
+                assert!(!poll.wait(Some(Duration::from_secs(5))).unwrap().is_empty(), "{bytes}");
+                for message in syscall::receive(receiver.as_fd(), incoming.free()).unwrap() {
+                    // RFC 2474, section 3: the code point is the upper six bits of the octet.
+                    assert_eq!(message.traffic_class >> 2, dscp.value(), "{address}");
+                    assert_eq!(message.traffic_class & 0b11, 0, "and no congestion mark");
+                    bytes += message.length;
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_datagram_that_is_too_long_or_empty_is_counted_and_its_neighbours_arrive() {
     let receiver = bind(V4, 0);
     let sender = std::net::UdpSocket::bind(V4).unwrap();

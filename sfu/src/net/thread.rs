@@ -11,6 +11,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use thiserror::Error;
 
 use super::clock::Clock;
+use super::dscp::Dscp;
 use super::gather::Gather;
 use super::outbox::Outbox;
 use super::poll::{Bell, Poll};
@@ -32,6 +33,8 @@ pub struct MediaConfig {
     pub bind: Vec<SocketAddr>,
     /// Which of the node's shards it drives.
     pub shard: ShardIndex,
+    /// How all that is sent is marked.
+    pub dscp: Dscp,
 }
 
 /// How the media threads of a node wake each other when one has put something into a relay.
@@ -91,7 +94,7 @@ impl MediaThread {
         make: impl FnOnce() -> Shard + Send + 'static,
         sink: Box<dyn FnMut(Event) -> Result<(), Event> + Send>,
     ) -> Result<Self, MediaError> {
-        let sockets = bind(&config.bind)?;
+        let sockets = bind(&config.bind, config.dscp)?;
         let addresses = sockets.iter().map(Socket::address).collect();
         let poll = Poll::new().map_err(MediaError::System)?;
         let bell = Arc::clone(bells.of(config.shard).ok_or(MediaError::NoBell)?);
@@ -150,13 +153,17 @@ impl Drop for MediaThread {
     }
 }
 
-fn bind(addresses: &[SocketAddr]) -> Result<Vec<Socket>, MediaError> {
+fn bind(addresses: &[SocketAddr], dscp: Dscp) -> Result<Vec<Socket>, MediaError> {
     if addresses.is_empty() {
         return Err(MediaError::NoAddress);
     }
     let bound = addresses.iter().enumerate().map(|(place, &address)| {
         let local = u8::try_from(place).map_err(|_| MediaError::TooManyAddresses)?;
-        Socket::bind(address, local).map_err(|error| MediaError::bind(address, error))
+        let marked = Socket::bind(address, local).and_then(|socket| {
+            socket.mark(dscp)?;
+            Ok(socket)
+        });
+        marked.map_err(|error| MediaError::bind(address, error))
     });
     bound.collect()
 }

@@ -18,6 +18,7 @@ fn config() -> MediaConfig {
         name: "media test".to_owned(),
         bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
         shard: ShardIndex::default(),
+        dscp: Dscp::DEFAULT,
     }
 }
 

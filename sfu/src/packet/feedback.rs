@@ -514,8 +514,8 @@ const PADDING_BIT: u8 = 0x20;
 const COUNT_BITS: u8 = 0x1f;
 /// Bytes of a report block.
 const BLOCK: usize = 24;
-/// What five bits can count.
-const BLOCKS_MAX: usize = 31;
+/// Report blocks, or sources, of one packet: what five bits can count. Three quarters of a kilobyte.
+pub const BLOCKS_MAX: usize = 31;
 /// Entries of one NACK, each up to 17 packets: what the `rtcp` crate writes, rounded down, and a kilobyte.
 pub const NACKS_MAX: usize = 250;
 /// Packet types (RFC 3550, section 12.1; RFC 4585, section 6.1).

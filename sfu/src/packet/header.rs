@@ -246,6 +246,10 @@ impl HeaderTemplate {
     /// rounded up to words.
     pub const LENGTH_MAX: usize = FIXED + 4 + 4 + ELEMENTS_MAX.div_ceil(4) * 4;
 
+    /// How much longer a header may be than the shortest in which the same [`Passed`] came: by the CSRC, the head of the extension
+    /// block, the mid, two numbers, and what rounds it up.
+    pub const GROWTH_MAX: usize = 4 + 4 + (2 + 16) + (2 + 2) + (2 + 3) + 3;
+
     /// Headers of the stream `ssrc` in the m-line `mid`, whose receiver negotiated `ids`.
     #[must_use]
     pub const fn new(ssrc: Ssrc, mid: Mid, ids: &ExtensionIds) -> Self {

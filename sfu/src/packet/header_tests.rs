@@ -224,6 +224,36 @@ proptest! {
         }
     }
 
+    /// Against the lengths that RFC 3550 (section 5.1) and RFC 8285 (sections 4.2 and 4.3) give to a header with nothing else.
+    #[test]
+    fn a_header_is_hardly_longer_than_the_one_that_brought_its_elements(
+        level: Option<u8>, orientation: Option<u8>, delay: Option<[u8; 3]>,
+        captured in prop::option::of(prop_oneof![Just(8_usize), Just(16)]),
+        descriptor in prop::option::of(prop::collection::vec(any::<u8>(), 1..255)),
+        mid_length in 1_usize..=16,
+    ) {
+        let passed = Passed {
+            audio_level: level,
+            orientation,
+            playout_delay: delay,
+            capture_time: captured.and_then(|length| CaptureTime::parse(&[9; 16][..length])),
+            dependency_descriptor: descriptor.as_deref(),
+        };
+        let lengths = [
+            level.map(|_| 1), orientation.map(|_| 1), delay.map(|_| 3), captured, descriptor.as_ref().map(Vec::len),
+        ];
+        let came: Vec<usize> = lengths.into_iter().flatten().collect();
+        let element = if came.iter().any(|length| *length > 16) { 2 } else { 1 };
+        let block: usize = came.iter().map(|length| element + length).sum();
+        let shortest = 12 + if came.is_empty() { 0 } else { 4 + block.next_multiple_of(4) };
+        let fields = HeaderFields {
+            csrc: Some(PublicationId(1)), transport_sequence: Some(1), absolute_send_time: Some(1), passed, ..fields()
+        };
+        let template = HeaderTemplate::new(Ssrc(1), mid(&"m".repeat(mid_length)), &all_ids());
+        let length = template.write(&mut [0; HeaderTemplate::LENGTH_MAX], &fields).unwrap();
+        prop_assert!(length <= shortest + HeaderTemplate::GROWTH_MAX, "{} from {}", length, shortest);
+    }
+
     #[test]
     fn what_is_written_is_read_again(
         level: Option<u8>, orientation: Option<u8>, delay: Option<[u8; 3]>, sequence: Option<u16>,

@@ -12,7 +12,7 @@ use crate::channel::{ChannelKey, VoiceChannel, VoiceKey};
 use crate::event::{Event, LostReason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::Direction;
-use crate::packet::feedback::{self, ReportBlock};
+use crate::packet::feedback::{self, BLOCKS_MAX, ReportBlock};
 use crate::publication::Publication;
 use crate::publication::receive::Reception;
 
@@ -161,10 +161,10 @@ impl Shard {
             );
         }
         let sender = participant.reporter();
-        if !blocks.is_empty() {
+        for some in blocks.chunks(BLOCKS_MAX) {
             participant
                 .transport
-                .send_rtcp(|out| feedback::write_receiver_report(out, sender, &blocks));
+                .send_rtcp(|out| feedback::write_receiver_report(out, sender, some));
         }
         // Some 60 bytes each: a handful together stay far below any MTU.
         for some in participant.sender_reports(ntp).chunks(REPORTS_TOGETHER) {

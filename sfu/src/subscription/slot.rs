@@ -292,4 +292,8 @@ impl Prefix {
 }
 
 /// The longest dependency descriptor: a header extension element holds 255 bytes (RFC 8285, section 4.3).
+/// Bytes by which a packet may leave longer than it came, at most: its header, the original number of a resend (RFC 4588), a longer
+/// tag (16 bytes for 10: another cipher than the publisher's), and numbers in its payload that are written in full.
+pub const GROWTH_MAX: usize = HeaderTemplate::GROWTH_MAX + 2 + 6 + 4;
+
 const DESCRIPTOR_MAX: usize = 255;

@@ -211,6 +211,7 @@ impl Transport {
     pub fn send_rtcp(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut packet = Vec::new();
         write(&mut packet);
+        debug_assert!(packet.len() <= RTCP_MAX, "a compound of {} bytes", packet.len());
         if !packet.is_empty() {
             self.outbox.push(Message::Rtcp(packet));
         }
@@ -317,3 +318,10 @@ impl From<DtlsError> for LostReason {
         }
     }
 }
+
+/// Bytes of a datagram that Confab makes itself, at most: IPv6 asks of every link to carry 1,280 (RFC 8200, section 5), of which IPv6
+/// and UDP take 48. DTLS keeps to less by its own bound.
+pub const OWN_MAX: usize = 1_280 - 40 - 8;
+
+/// Bytes of an RTCP compound before it is sealed: SRTCP adds an index of 4 and a tag of 16 (RFC 7714, section 9.1).
+pub const RTCP_MAX: usize = OWN_MAX - 4 - 16;

@@ -18,13 +18,22 @@ pub(crate) async fn play(
     packets: &[Timed],
     is_played: impl Fn(&Rtp) -> bool,
 ) {
+    pace(packets, is_played, async |packet| participant.send(packet).await).await;
+}
+
+/// Gives `send` the packets that `is_played` at the pace of the capture.
+pub(crate) async fn pace(
+    packets: &[Timed],
+    is_played: impl Fn(&Rtp) -> bool,
+    send: impl AsyncFn(&Rtp),
+) {
     let start = Instant::now();
     let mut tick = interval(Duration::from_millis(1));
     let mut rest = packets.iter().filter(|(_, packet)| is_played(packet)).peekable();
     while rest.peek().is_some() {
         tick.tick().await;
         while let Some((_, packet)) = rest.next_if(|(at, _)| *at <= start.elapsed()) {
-            participant.send(packet).await;
+            send(packet).await;
         }
     }
 }

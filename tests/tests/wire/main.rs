@@ -4,6 +4,8 @@ mod bad_input;
 mod capture;
 mod crowd;
 mod forwarding;
+mod nat;
+mod networks;
 mod participant;
 mod process;
 mod server;

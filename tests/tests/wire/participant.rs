@@ -1,7 +1,8 @@
 //! A participant by the `webrtc` crate: a stack that shares no code with ours.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,16 +40,30 @@ pub(crate) struct Participant {
     audio: Arc<TrackLocalStaticRTP>,
     video: Arc<TrackLocalStaticRTP>,
     extensions: Extensions,
+    answered: String,
     received: mpsc::Receiver<(RtpCodecKind, Packet)>,
 }
 
-/// Extension ids of the own offer.
+/// What a participant brings.
 #[derive(Clone, Copy, Debug)]
-struct Extensions {
-    mid: u8,
-    rid: u8,
-    level: u8,
+pub(crate) struct Setup {
+    pub(crate) camera: Camera,
+    /// Where it sends from.
+    pub(crate) local: IpAddr,
+    /// Header extensions beside mid, RID and level, in the order in which they get their ids.
+    pub(crate) extensions: &'static [&'static str],
 }
+
+impl Setup {
+    /// On the IPv4 loopback address, with no more extensions than a call needs.
+    pub(crate) const fn of(camera: Camera) -> Self {
+        Self { camera, local: IpAddr::V4(Ipv4Addr::LOCALHOST), extensions: &[] }
+    }
+}
+
+/// Extension ids of the own offer, by URI.
+#[derive(Clone, Debug)]
+struct Extensions(BTreeMap<String, u8>);
 
 /// How the camera is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,18 +85,28 @@ const RIDS: [&str; 3] = ["q", "h", "f"];
 
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
-const LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+pub(crate) const LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 
 impl Participant {
     /// Comes into a channel and waits until media can flow.
     pub(crate) async fn join(http: SocketAddr, channel: &str, name: &str, camera: Camera) -> Self {
+        Self::join_with(http, channel, name, Setup::of(camera)).await
+    }
+
+    /// Comes into a channel with all that `setup` says.
+    pub(crate) async fn join_with(
+        http: SocketAddr,
+        channel: &str,
+        name: &str,
+        setup: Setup,
+    ) -> Self {
         let (mut socket, _) = Socket::join(http, channel, name).await;
         let (connected, mut connects) = mpsc::channel(1);
         let (receives, received) = mpsc::channel(RECEIVED_MAX);
-        let connection = connection(Handler { connected, receives }).await;
+        let connection = connection(Handler { connected, receives }, setup).await;
         let audio =
             track("microphone", RtpCodecKind::Audio, vec![encoding(MIME_TYPE_OPUS, AUDIO, "")]);
-        let video = track("camera", RtpCodecKind::Video, encodings(camera));
+        let video = track("camera", RtpCodecKind::Video, encodings(setup.camera));
         for track in [&audio, &video] {
             let init = towards(RTCRtpTransceiverDirection::Sendonly);
             let track = Arc::clone(track) as Arc<dyn TrackLocal>;
@@ -99,17 +124,22 @@ impl Participant {
             json!([{ "mid": "0", "source": "microphone" }, { "mid": "1", "source": "camera" }]);
         socket.send(&json!({ "op": "offer", "id": 1, "sdp": sdp, "tracks": tracks })).await;
         let answer = socket.expect("answer").await;
-        let sdp = answer["sdp"].as_str().expect("text").to_owned();
-        let answer = RTCSessionDescription::answer(sdp).expect("an answer");
+        let answered = answer["sdp"].as_str().expect("text").to_owned();
+        let answer = RTCSessionDescription::answer(answered.clone()).expect("an answer");
         connection.set_remote_description(answer).await.expect("the server's answer");
         let voice = json!({ "op": "voice", "muted": false, "deafened": false, "camera": true, "screen": false });
         socket.send(&voice).await;
         within("media can flow", CONNECTED, connects.recv()).await.expect("connected");
-        Self { socket, connection, audio, video, extensions, received }
+        Self { socket, connection, audio, video, extensions, answered, received }
     }
 
     /// Sends a packet of the capture under the extensions that were agreed on.
     pub(crate) async fn send(&self, packet: &Rtp) {
+        self.send_with(packet, &[(LEVEL, &[0x80 | 20])]).await;
+    }
+
+    /// Sends a packet of the capture, with mid, RID, and these extensions by URI, as far as its m-line has them.
+    pub(crate) async fn send_with(&self, packet: &Rtp, elements: &[(&str, &[u8])]) {
         let is_audio = packet.ssrc == AUDIO;
         let mut sent = Packet::default();
         sent.header.version = 2;
@@ -120,20 +150,35 @@ impl Participant {
         sent.header.ssrc = packet.ssrc;
         sent.payload = Bytes::copy_from_slice(&packet.payload);
         let mid: &[u8] = if is_audio { b"0" } else { b"1" };
-        self.extend(&mut sent, self.extensions.mid, mid);
+        self.extend(&mut sent, MID, mid);
+        for (uri, value) in elements.iter().filter(|(uri, _)| is_audio || *uri != LEVEL) {
+            self.extend(&mut sent, uri, value);
+        }
         if is_audio {
-            self.extend(&mut sent, self.extensions.level, &[0x80 | 20]);
             self.audio.write_rtp(sent).await.expect("sent");
         } else {
             let place =
                 ENCODINGS.iter().position(|ssrc| *ssrc == packet.ssrc).expect("an encoding");
-            self.extend(&mut sent, self.extensions.rid, RIDS[place].as_bytes());
+            self.extend(&mut sent, RID, RIDS[place].as_bytes());
             self.video.write_rtp(sent).await.expect("sent");
         }
     }
 
-    fn extend(&self, packet: &mut Packet, id: u8, value: &[u8]) {
-        packet.header.set_extension(id, Bytes::copy_from_slice(value)).expect("a short value");
+    fn extend(&self, packet: &mut Packet, uri: &str, value: &[u8]) {
+        packet
+            .header
+            .set_extension(self.id(uri), Bytes::copy_from_slice(value))
+            .expect("a short value");
+    }
+
+    /// The id of an extension in its offer.
+    pub(crate) fn id(&self, uri: &str) -> u8 {
+        self.extensions.0[uri]
+    }
+
+    /// The server's answer.
+    pub(crate) fn answer(&self) -> &str {
+        &self.answered
     }
 
     /// What has arrived, oldest first; empties the queue.
@@ -156,16 +201,12 @@ impl fmt::Debug for Participant {
 impl Extensions {
     /// From `a=extmap` lines.
     fn of(sdp: &str) -> Self {
-        let id = |uri: &str| {
-            let line = sdp
-                .lines()
-                .find(|line| line.starts_with("a=extmap:") && line.trim_end().ends_with(uri));
-            let number = line.and_then(|line| line["a=extmap:".len()..].split([' ', '/']).next());
-            number
-                .and_then(|number| number.parse().ok())
-                .unwrap_or_else(|| panic!("the offer has {uri}"))
+        let lines = sdp.lines().filter_map(|line| line.strip_prefix("a=extmap:"));
+        let pair = |line: &str| {
+            let (id, uri) = line.split_once(' ').expect("an id and a URI");
+            (uri.trim_end().to_owned(), id.parse().expect("an id"))
         };
-        Self { mid: id(MID), rid: id(RID), level: id(LEVEL) }
+        Self(lines.map(pair).collect())
     }
 }
 
@@ -196,15 +237,18 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
-async fn connection(handler: Handler) -> Arc<dyn PeerConnection> {
+async fn connection(handler: Handler, setup: Setup) -> Arc<dyn PeerConnection> {
     let mut engine = MediaEngine::default();
     engine.register_default_codecs().expect("codecs");
-    for (uri, kind) in [
+    let both = [RtpCodecKind::Audio, RtpCodecKind::Video];
+    let more = setup.extensions.iter().flat_map(|uri| both.map(|kind| (*uri, kind)));
+    let always = [
         (MID, RtpCodecKind::Audio),
         (MID, RtpCodecKind::Video),
         (RID, RtpCodecKind::Video),
         (LEVEL, RtpCodecKind::Audio),
-    ] {
+    ];
+    for (uri, kind) in more.chain(always) {
         let capability = RTCRtpHeaderExtensionCapability { uri: uri.to_owned() };
         engine.register_header_extension(capability, kind, None).expect("an extension");
     }
@@ -214,7 +258,7 @@ async fn connection(handler: Handler) -> Arc<dyn PeerConnection> {
         .with_media_engine(engine)
         .with_interceptor_registry(registry)
         .with_handler(Arc::new(handler))
-        .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
+        .with_udp_addrs(vec![SocketAddr::new(setup.local, 0).to_string()])
         .build()
         .await
         .expect("a connection");

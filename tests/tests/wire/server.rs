@@ -1,7 +1,7 @@
 //! The `confab` binary, on ports of its own.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -22,20 +22,21 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and waits until it answers. Who meets in a channel is on one media thread.
     pub(crate) async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with(Ipv4Addr::LOCALHOST.into(), &[]).await
     }
 
     /// As [`Self::start`], but for two people in a channel being on two media threads.
     pub(crate) async fn start_spread() -> Self {
-        Self::start_with(&["--spread", "1"]).await
+        Self::start_with(Ipv4Addr::LOCALHOST.into(), &["--spread", "1"]).await
     }
 
-    async fn start_with(flags: &[&str]) -> Self {
+    /// Starts one that receives media on `ip`, with more flags.
+    pub(crate) async fn start_with(ip: IpAddr, flags: &[&str]) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         // Another program could take a port between here and there; it never did, and then the server says so.
         let http =
             TcpListener::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
-        let media = free_media_ports();
+        let media = free_media_ports(ip);
         let process = Command::new(binary())
             .args(["--http", &http.to_string(), "--media", &media.to_string(), "--log", "warn"])
             .args(["--shards", "2"])
@@ -88,14 +89,14 @@ impl Server {
 }
 
 /// The first of two ports that are free, one for each media thread, and given to no other server of this process.
-fn free_media_ports() -> SocketAddr {
+fn free_media_ports(ip: IpAddr) -> SocketAddr {
     static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
     let mut given = GIVEN.lock().expect("nobody panics with it");
     loop {
-        let first = UdpSocket::bind(("127.0.0.1", 0)).expect("a free port");
+        let first = UdpSocket::bind((ip, 0)).expect("a free port");
         let address = first.local_addr().expect("it is bound");
         let next = address.port().saturating_add(1);
-        let is_free = UdpSocket::bind(("127.0.0.1", next)).is_ok();
+        let is_free = UdpSocket::bind((ip, next)).is_ok();
         if is_free && ![address.port(), next].iter().any(|port| given.contains(port)) {
             given.extend([address.port(), next]);
             return address;

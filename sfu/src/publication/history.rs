@@ -5,6 +5,7 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 use simulcast::RtpTimestamp;
 use simulcast::codec::PacketInfo;
+use simulcast::frames::Place;
 
 use crate::net::batch::DATAGRAM_MAX;
 use crate::packet::extension::CaptureTime;
@@ -38,6 +39,8 @@ pub struct Meta {
     pub capture_time: Option<CaptureTime>,
     /// What its payload says about its frame.
     pub info: PacketInfo,
+    /// The place of its frame among those of its encoding.
+    pub place: Place,
 }
 
 /// A packet as the history holds it.
@@ -222,6 +225,7 @@ mod tests {
             playout_delay: None,
             capture_time: None,
             info: PacketInfo { starts_keyframe: true, ..PacketInfo::default() },
+            place: Place::WHOLE,
         }
     }
 

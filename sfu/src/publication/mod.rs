@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod demand;
 pub mod history;
+pub mod layers;
 mod missing;
 mod rate;
 pub mod receive;
@@ -20,8 +21,10 @@ pub mod uplink;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
-use simulcast::codec;
-use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber};
+use simulcast::codec::PacketInfo;
+use simulcast::frames::{Frames, Place};
+use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
+use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber, Spread};
 
 use crate::channel::participant::ParticipantKey;
 use crate::drop::DropReason;
@@ -29,6 +32,7 @@ use crate::media::{MediaKind, PayloadMap, PayloadType, PublicationSpec, SlotId, 
 use crate::packet::extension::Extensions;
 use demand::KeyframeDemand;
 use history::{History, HistoryKey, Meta};
+use layers::{Layers, TEMPORAL_ALL};
 use missing::NACK_MAX;
 use receive::{Arrival, Arrived, Capture, How, Receive};
 
@@ -69,11 +73,58 @@ struct EncodingState {
     /// Keyframes asked for, modulo 256: the numbers of FIR.
     requests: u8,
     height: u16,
+    frames: Frames,
+    layers: Box<Layers>,
 }
 
 impl EncodingState {
     fn new() -> Self {
-        Self { stream: None, demand: KeyframeDemand::default(), requests: 0, height: 0 }
+        Self {
+            stream: None,
+            demand: KeyframeDemand::default(),
+            requests: 0,
+            height: 0,
+            frames: Frames::default(),
+            layers: Box::new(Layers::new()),
+        }
+    }
+}
+
+impl EncodingState {
+    /// Adds its layers: as they are, or, of a simulcast publication, the temporal ones of its largest picture as its own.
+    fn describe(
+        &self,
+        now: Instant,
+        place: u8,
+        spread: Spread,
+        out: &mut ArrayVec<Layer, LAYERS_MAX>,
+    ) {
+        let stream = self.stream.as_ref().filter(|stream| stream.is_active(now));
+        let active = stream.is_some();
+        let whole = Layer {
+            id: LayerId { spatial: place, temporal: TEMPORAL_ALL },
+            height: self.height,
+            frame_rate: 0,
+            bitrate: self.stream.as_ref().map_or(Bitrate::ZERO, |stream| stream.bitrate(now)),
+            active,
+        };
+        let all: ArrayVec<Layer, LAYERS_MAX> = self.layers.all(now, &self.frames).collect();
+        let largest = all.iter().map(|layer| layer.id.spatial).max();
+        let of_largest = |layer: &&Layer| spread == Spread::Layers || Some(layer.id.spatial) == largest;
+        let before = out.len();
+        for layer in all.iter().filter(of_largest) {
+            let id = match spread {
+                Spread::Layers => layer.id,
+                Spread::Encodings => LayerId { spatial: place, ..layer.id },
+            };
+            let is_top = Some(layer.id.spatial) == largest;
+            let height = if is_top { self.height } else { layer.height };
+            let active = active && layer.active;
+            let _room = out.try_push(Layer { id, height, active, ..*layer });
+        }
+        if out.len() == before {
+            let _room = out.try_push(whole);
+        }
     }
 }
 
@@ -100,6 +151,27 @@ pub struct Incoming<'a> {
     pub retransmitted: bool,
     /// By the kernel.
     pub arrival: Instant,
+}
+
+impl Incoming<'_> {
+    /// What the history keeps of it beside its bytes.
+    const fn meta(&self, payload: u8, sequence: u64, info: PacketInfo, place: Place) -> Meta {
+        let extensions = &self.extensions;
+        Meta {
+            encoding: self.encoding,
+            payload,
+            marker: self.marker,
+            sequence,
+            timestamp: self.timestamp,
+            arrival: self.arrival,
+            audio_level: extensions.audio_level,
+            orientation: extensions.orientation,
+            playout_delay: extensions.playout_delay,
+            capture_time: extensions.capture_time,
+            info,
+            place,
+        }
+    }
 }
 
 /// What a packet did to its publication.
@@ -146,6 +218,7 @@ impl Publication {
     /// negotiated or a payload that cannot be read. All are the publisher's fault or its network's.
     pub fn receive(&mut self, now: Instant, packet: &Incoming<'_>) -> Result<Received, DropReason> {
         let (payload, map) = self.payload_map(packet.payload_type)?;
+        let spread = self.spread();
         let how = match (packet.payload.is_empty(), packet.retransmitted) {
             (true, _) => How::Padding,
             (false, true) => How::Retransmission,
@@ -177,27 +250,24 @@ impl Publication {
             return Ok(Received::Padding { index });
         }
         let descriptor = packet.extensions.dependency_descriptor;
-        let info = codec::inspect(map.format.codec(), packet.payload, packet.marker, descriptor)
+        let (codec, length) = (map.format.codec(), packet.payload.len());
+        let (info, place) = encoding
+            .frames
+            .read(codec, packet.payload, packet.marker, descriptor)
             .map_err(|_| DropReason::DescriptorMalformed)?;
+        let offered = encoding.frames.offered();
+        encoding.layers.packet(packet.arrival, &info, &place, offered, length);
         if info.starts_keyframe {
             encoding.demand.keyframe_arrived();
         }
         if let Some((_, height)) = info.height {
             encoding.height = height;
         }
-        let meta = Meta {
-            encoding: packet.encoding,
-            payload,
-            marker: packet.marker,
-            sequence: index,
-            timestamp: packet.timestamp,
-            arrival: packet.arrival,
-            audio_level: packet.extensions.audio_level,
-            orientation: packet.extensions.orientation,
-            playout_delay: packet.extensions.playout_delay,
-            capture_time: packet.extensions.capture_time,
-            info,
+        let place = match spread {
+            Spread::Encodings => place.of_encoding(packet.encoding),
+            Spread::Layers => place,
         };
+        let meta = packet.meta(payload, index, info, place);
         let key = self
             .history
             .push(meta, descriptor.unwrap_or_default(), packet.payload)
@@ -240,20 +310,20 @@ impl Publication {
         found.map(|(map, place)| (place, *map)).ok_or(DropReason::PayloadTypeNotNegotiated)
     }
 
-    /// Its encodings as the allocator wants them: lowest first, with measured rate.
+    /// What the spatial ids of its layers stand for: its encodings, or the spatial layers of its only one.
     #[must_use]
-    pub fn layers(&self, now: Instant) -> ArrayVec<Layer, ENCODINGS_MAX> {
-        let described = self.encodings.iter().zip(0u8..).map(|(encoding, place)| {
-            let stream = encoding.stream.as_ref();
-            Layer {
-                id: LayerId::spatial(place),
-                height: encoding.height,
-                frame_rate: 0,
-                bitrate: stream.map_or(Bitrate::ZERO, |stream| stream.bitrate(now)),
-                active: stream.is_some_and(|stream| stream.is_active(now)),
-            }
-        });
-        described.collect()
+    pub const fn spread(&self) -> Spread {
+        if self.encodings.len() > 1 { Spread::Encodings } else { Spread::Layers }
+    }
+
+    /// Its layers as the allocator wants them, with measured rates. An encoding that tells nothing of its layers is one.
+    #[must_use]
+    pub fn layers(&self, now: Instant) -> ArrayVec<Layer, LAYERS_MAX> {
+        let mut layers = ArrayVec::new();
+        for (encoding, place) in self.encodings.iter().zip(0u8..) {
+            encoding.describe(now, place, self.spread(), &mut layers);
+        }
+        layers
     }
 
     /// The stream of an encoding, once a packet of it has arrived.
@@ -344,3 +414,6 @@ type Missing = ArrayVec<SequenceNumber, NACK_MAX>;
 
 /// Encodings of one publication: three is what browsers send and what the layers of a call need.
 pub const ENCODINGS_MAX: usize = 3;
+
+/// Layers of one publication: those of one encoding, or the temporal ones of three.
+pub const LAYERS_MAX: usize = SPATIAL_MAX as usize * TEMPORAL_MAX as usize;

@@ -147,8 +147,9 @@ impl Shard {
         let layer =
             subscription.selector.wants_keyframe().or_else(|| subscription.selector.current());
         let (Some(layer), publication) = (layer, subscription.publication) else { return };
+        let encoding = subscription.selector.encoding_of(layer);
         if let Some(publication) = self.tables.publications.get_mut(publication) {
-            publication.want_keyframe(now, layer.spatial);
+            publication.want_keyframe(now, encoding);
             let owner = publication.owner;
             self.touch(owner);
         }

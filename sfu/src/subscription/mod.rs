@@ -9,7 +9,6 @@ pub mod report;
 pub mod slot;
 
 use arrayvec::ArrayVec;
-use simulcast::LayerId;
 use simulcast::codec::Codec;
 use simulcast::selector::Selector;
 
@@ -63,8 +62,8 @@ impl Subscription {
     pub fn new(key: PublicationKey, publication: &Publication, slot: &SlotSpec) -> Self {
         let selector = match slot.kind {
             // Sound has one layer and no keyframes: it flows at once.
-            MediaKind::Audio => Selector::Flowing { current: LayerId::default() },
-            MediaKind::Video => Selector::Paused,
+            MediaKind::Audio => Selector::flowing(),
+            MediaKind::Video => Selector::paused(publication.spread()),
         };
         let carriages = Self::carriages(publication, slot);
         let (id, publisher) = (publication.spec.id, publication.owner);

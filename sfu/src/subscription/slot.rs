@@ -3,7 +3,7 @@
 use simulcast::allocator::{Choice, Class, Kind, Want, WantId};
 use simulcast::codec::descriptor::rewrite_descriptor;
 use simulcast::codec::{Codec, opus};
-use simulcast::rewriter::{Rewriter, write_prefix};
+use simulcast::rewriter::{Form, Rewriter, write_prefix};
 use simulcast::sequence::Unwrapper;
 use simulcast::{RtpTimestamp, SequenceNumber};
 
@@ -134,10 +134,18 @@ impl Slot {
             subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;
         let stream = self.stream(outgoing, carriage).ok_or(DropReason::RtxNotNegotiated)?;
         let mut descriptor = [0; DESCRIPTOR_MAX];
-        let rewritten = rewrite_descriptor(recorded.descriptor, &outgoing.rewrite, &mut descriptor);
+        let described = match outgoing.rewrite.form {
+            Form::AsItCame | Form::EndsPicture => recorded.descriptor,
+            Form::Empty => &[],
+        };
+        let rewritten = rewrite_descriptor(described, &outgoing.rewrite, &mut descriptor);
         let meta = recorded.meta;
         let fields = HeaderFields {
-            marker: meta.marker,
+            marker: match outgoing.rewrite.form {
+                Form::AsItCame => meta.marker,
+                Form::EndsPicture => true,
+                Form::Empty => false,
+            },
             padding: false,
             payload_type: stream.payload_type,
             sequence: stream.sequence,
@@ -155,9 +163,10 @@ impl Slot {
                     .filter(|bytes| !bytes.is_empty()),
             },
         };
-        let payload = match carriage.part {
-            Part::Whole => recorded.payload,
-            Part::Primary => {
+        let payload = match (carriage.part, outgoing.rewrite.form) {
+            (_, Form::Empty) => &[],
+            (Part::Whole, _) => recorded.payload,
+            (Part::Primary, _) => {
                 opus::primary(recorded.payload).map_err(|_| DropReason::DescriptorMalformed)?
             }
         };

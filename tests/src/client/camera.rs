@@ -1,4 +1,5 @@
-//! A camera at 30 pictures a second: three encodings of VP8 or H264, or one of VP9 or AV1, each with two temporal layers.
+//! A camera at 30 pictures a second: three encodings of VP8 or H264, or one of VP9 or AV1, each with two temporal layers; or one of
+//! VP9 or AV1 with three spatial and three temporal layers.
 
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use tools::simnet::time::SimTime;
 
 use super::feedback;
 use super::outgoing::Outgoing;
+use super::picture::svc::{self, Svc};
 use super::picture::{Packetizer, Picture};
-use super::session::{CAMERA_MID, RIDS, Session, camera_ssrc};
+use super::session::{CAMERA_MID, Devices, RIDS, Session, camera_ssrc};
 use crate::packet::Rtp;
 
 /// Bits a second of the three encodings, as browsers send 320×180, 640×360 and 1280×720. One alone is as the last.
@@ -47,6 +49,7 @@ struct Encoder {
     pixels: (u16, u16),
     stream: Outgoing,
     packetizer: Packetizer,
+    svc: Option<Svc>,
     descriptor_id: u8,
     wants_keyframe: bool,
     /// Counts pictures of this encoding; restarts nowhere.
@@ -126,7 +129,8 @@ impl Camera {
 impl Encoder {
     fn new(session: &Session, place: u8, rid: Option<&str>, random: &mut Random) -> Self {
         let ssrc = camera_ssrc(session.person, place);
-        let (types, codec) = (session.payload_types(), session.devices.codec);
+        let types = session.payload_types();
+        let Devices { codec, svc, .. } = session.devices;
         let mid = (session.extension(Extension::Mid), CAMERA_MID.as_bytes().to_vec());
         let named =
             |extension| rid.map(|rid| (session.extension(extension), rid.as_bytes().to_vec()));
@@ -138,7 +142,8 @@ impl Encoder {
             bitrate: BITRATES[quality],
             pixels: SIZES[quality],
             stream: stream.with_repair(ssrc + 10, types.rtx(codec), with(Extension::RepairedRid)),
-            packetizer: Packetizer::new(codec, session.person.0 % 2 == 1, random),
+            packetizer: Packetizer::new(codec, svc, session.person.0 % 2 == 1, random),
+            svc,
             descriptor_id: session.extension(Extension::DependencyDescriptor),
             wants_keyframe: true,
             number: 0,
@@ -158,12 +163,18 @@ impl Encoder {
         if is_key {
             self.last_keyframe = self.number;
         }
-        let is_odd = (self.number - self.last_keyframe) % 2 == 1;
+        let since_key = self.number - self.last_keyframe;
+        let is_odd = since_key % 2 == 1;
+        let needs = match self.svc {
+            None => self.last_even,
+            Some(_) => self.number.saturating_sub(svc::back(since_key)),
+        };
         let payloads = self.packetizer.payloads(&Picture {
             publication,
             encoding: self.place,
             number: self.number,
-            needs: (!is_key).then_some(self.last_even),
+            needs: (!is_key).then_some(needs),
+            since_key,
             is_odd,
             size: self.size(is_key, random),
             pixels: self.pixels,

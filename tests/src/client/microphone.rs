@@ -57,7 +57,7 @@ impl Microphone {
             return;
         }
         let stamp =
-            Stamp { publication: self.publication, layer: 0, number: self.number, needs: None };
+            Stamp { publication: self.publication, layer: 0, number: self.number, needs: None, needs_below: false };
         let mut payload = vec![TOC];
         payload.extend(stamp.fill(PAYLOAD - 1));
         let has_voice = u8::from(self.level < 60) << 7;

@@ -12,6 +12,7 @@ use sfu::packet::extension::{Extension, ExtensionId, ExtensionIds};
 use sfu::transport::srtp::{KeyingMaterial, MasterKey, Profile};
 use sfu::{ChannelId, Format, MediaKind, ParticipantId, PublicationId, SlotId, Source};
 
+use super::picture::svc::Svc;
 use crate::codec::Codec;
 
 /// Who takes part: a small number, from which all ids of that person follow.
@@ -25,6 +26,8 @@ pub struct Devices {
     pub camera: bool,
     /// What the camera sends; any codec is received.
     pub codec: Codec,
+    /// Three spatial and three temporal layers of VP9 or AV1, in place of what the codec has by itself.
+    pub svc: Option<Svc>,
     /// A voice.
     pub microphone: bool,
     /// Receive m-lines for sound.
@@ -62,12 +65,18 @@ pub struct Session {
 impl Devices {
     /// Camera, microphone, three slots for sound and four for pictures.
     pub const ALL: Self =
-        Self { camera: true, codec: Codec::Vp8, microphone: true, audio_slots: 3, video_slots: 4 };
+        Self { camera: true, codec: Codec::Vp8, svc: None, microphone: true, audio_slots: 3, video_slots: 4 };
 
     /// As [`Self::ALL`] with a camera that sends `codec`.
     #[must_use]
     pub const fn sending(codec: Codec) -> Self {
         Self { codec, ..Self::ALL }
+    }
+
+    /// As [`Self::sending`] with three spatial and three temporal layers.
+    #[must_use]
+    pub const fn layered(codec: Codec, svc: Svc) -> Self {
+        Self { svc: Some(svc), ..Self::sending(codec) }
     }
 
     /// As [`Self::ALL`] with `video_slots` slots for pictures.

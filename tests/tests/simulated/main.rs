@@ -14,6 +14,7 @@ mod determinism;
 mod faults;
 mod keyframes;
 mod layers;
+mod svc;
 mod voices;
 
 use tests::client::Person;

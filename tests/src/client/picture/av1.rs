@@ -93,7 +93,7 @@ impl Packetizer {
 const TEMPLATES: u8 = 3;
 
 /// Profile 0, one operating point at level 3.1, nothing optional (AV1 specification, section 5.5).
-fn sequence_header((width, height): (u16, u16)) -> Vec<u8> {
+pub(super) fn sequence_header((width, height): (u16, u16)) -> Vec<u8> {
     let mut header = BitWriter::default();
     // OBU header: type 1, no extension, no size.
     header.bits(8, 0x08);
@@ -118,7 +118,7 @@ fn frame(picture: &Picture) -> Vec<u8> {
 }
 
 /// OBUs in packets, an OBU that does not fit split between them.
-fn packets(units: &[Vec<u8>], starts_sequence: bool, always_lengths: bool) -> Vec<Vec<u8>> {
+pub(super) fn packets(units: &[Vec<u8>], starts_sequence: bool, always_lengths: bool) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     let mut rest: Vec<&[u8]> = units.iter().map(Vec::as_slice).rev().collect();
     let mut continues = false;

@@ -1,11 +1,12 @@
 //! Synthetic pictures as RTP payloads, one file a codec, by hand from the RFCs.
 //!
-//! All codecs have two temporal layers: an even picture, counted from the last keyframe, needs the even one before it,
+//! But for [`svc`], all codecs have two temporal layers: an even picture, counted from the last keyframe, needs the even one before it,
 //! an odd one too, and nothing needs an odd one. Behind the headers that a server or a depacketizer reads there is a
 //! [`Stamp`] instead of a picture.
 
 mod av1;
 mod h264;
+pub mod svc;
 mod vp8;
 mod vp9;
 
@@ -13,6 +14,7 @@ use tools::simnet::random::Random;
 
 use super::stamp::Stamp;
 use crate::codec::Codec;
+use svc::Svc;
 
 /// A picture that is to be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,6 +27,8 @@ pub struct Picture {
     pub number: u32,
     /// The picture without which this one cannot be decoded; a keyframe needs none.
     pub needs: Option<u32>,
+    /// Counted from the last keyframe.
+    pub since_key: u32,
     /// Of the upper temporal layer: nothing needs it.
     pub is_odd: bool,
     /// Bytes, near enough.
@@ -53,6 +57,8 @@ pub enum Packetizer {
     Vp9(vp9::Packetizer),
     /// The AV1 RTP payload format.
     Av1(av1::Packetizer),
+    /// VP9 or AV1 in three spatial and three temporal layers.
+    Svc(svc::Packetizer),
 }
 
 impl Picture {
@@ -65,7 +71,8 @@ impl Picture {
     /// What its payload carries, for a spatial layer or the encoding.
     #[must_use]
     pub const fn stamp(&self, layer: u8) -> Stamp {
-        Stamp { publication: self.publication, layer, number: self.number, needs: self.needs }
+        let Self { publication, number, needs, .. } = *self;
+        Stamp { publication, layer, number, needs, needs_below: false }
     }
 }
 
@@ -73,7 +80,10 @@ impl Packetizer {
     /// A packetizer whose numbers begin anywhere. Both ways in which a codec's encoders differ are met: `odd` ones write
     /// VP9 in flexible mode, and a dependency descriptor beside AV1.
     #[must_use]
-    pub fn new(codec: Codec, odd: bool, random: &mut Random) -> Self {
+    pub fn new(codec: Codec, svc: Option<Svc>, odd: bool, random: &mut Random) -> Self {
+        if let Some(svc) = svc {
+            return Self::Svc(svc::Packetizer::new(codec, svc, random));
+        }
         match codec {
             Codec::Vp8 => Self::Vp8(vp8::Packetizer::new(random)),
             Codec::H264 => Self::H264,
@@ -89,6 +99,7 @@ impl Packetizer {
             Self::H264 => h264::payloads(picture),
             Self::Vp9(packetizer) => packetizer.payloads(picture),
             Self::Av1(packetizer) => packetizer.payloads(picture),
+            Self::Svc(packetizer) => packetizer.payloads(picture),
         }
     }
 }

@@ -218,6 +218,7 @@ impl Router {
             | Event::Lost(participant, _)
             | Event::Assigned(participant, _)
             | Event::SlotsNeeded { participant, .. }
+            | Event::Wanted { participant, .. }
             | Event::Publishing(participant, _) => self.participants.get(participant).copied(),
             Event::Speakers(channel, _) => Some(*channel),
             // The queue of events ends after it, which says the same.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sfu::command::{Command, CommandError, Pictures, Voice};
-use sfu::event::{Assignment, Event, LostReason, Speaker};
+use sfu::event::{Assignment, Event, LostReason, Reason, Speaker};
 use sfu::media::{ChannelId, ParticipantId, PublicationId, SlotId, Source};
 use simulcast::Bitrate;
 use tokio::time::advance;
@@ -278,9 +278,10 @@ async fn a_resumed_participant_keeps_its_media_and_the_old_socket_hears_why() {
         publication: PublicationId(9),
         publisher: ParticipantId(2),
         source: Source::Camera,
+        reason: Reason::Codec,
     };
     thread.tell(Event::Assigned(ParticipantId(1), vec![playing])).await;
-    let shown = json!([{ "mid": "7", "publication": 9, "participant": "p2", "source": "camera" }]);
+    let shown = json!([{ "mid": "7", "publication": 9, "participant": "p2", "source": "camera", "reason": "codec" }]);
     assert_eq!(old.next().await, json!({ "op": "slots", "slots": shown }));
 
     let (mut fresh, again) = Client::resume(server.address(), "c", "Sam", &welcome["resume"]).await;

@@ -79,9 +79,8 @@ impl LayerSet {
 
 /// All layers that a [`LayerSet`] may hold.
 pub(crate) fn all_layers() -> impl Iterator<Item = LayerId> {
-    (0..SPATIAL_MAX).flat_map(|spatial| {
-        (0..TEMPORAL_MAX).map(move |temporal| LayerId { spatial, temporal })
-    })
+    (0..SPATIAL_MAX)
+        .flat_map(|spatial| (0..TEMPORAL_MAX).map(move |temporal| LayerId { spatial, temporal }))
 }
 
 /// What the spatial ids of a publication's layers stand for.

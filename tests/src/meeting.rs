@@ -345,6 +345,13 @@ impl Meeting {
             }
         }
         while let Some(event) = self.shard.poll_event() {
+            if let Event::Wanted { participant, encodings, demand, .. } = &event {
+                let wanted = (0..*encodings).map(|encoding| demand.wants(encoding));
+                let mut seats = self.seats.iter_mut();
+                if let Some((_, seat)) = seats.find(|(who, _)| who.participant() == *participant) {
+                    seat.client.want(wanted);
+                }
+            }
             self.events.push((self.now, event));
         }
     }

@@ -30,7 +30,7 @@ use crate::channel::participant::ParticipantKey;
 use crate::drop::DropReason;
 use crate::media::{MediaKind, PayloadMap, PayloadType, PublicationSpec, SlotId, Ssrc};
 use crate::packet::extension::Extensions;
-use demand::KeyframeDemand;
+use demand::{Demand, KeyframeDemand, LayerDemand};
 use history::{History, HistoryKey, Meta};
 use layers::{Layers, TEMPORAL_ALL};
 use missing::NACK_MAX;
@@ -52,6 +52,9 @@ pub struct Publication {
     pub history: History,
     /// Whether its owner has it switched on and a packet has arrived: only then it takes a slot.
     pub live: bool,
+    /// Whether somebody who may has silenced it for everybody, whatever its owner says.
+    pub silenced: bool,
+    layer_demand: LayerDemand,
     encodings: ArrayVec<EncodingState, ENCODINGS_MAX>,
     subscribers: Vec<Subscriber>,
 }
@@ -75,6 +78,16 @@ struct EncodingState {
     height: u16,
     frames: Frames,
     layers: Box<Layers>,
+    asleep: Option<Asleep>,
+}
+
+/// An encoding that its publisher was told not to send: what it can be had for.
+#[derive(Debug)]
+struct Asleep {
+    /// As they were when it was sent last.
+    layers: ArrayVec<Layer, LAYERS_MAX>,
+    /// From when on it counts as gone if nothing has come; `None` while it is not asked for.
+    given_up: Option<Instant>,
 }
 
 impl EncodingState {
@@ -86,6 +99,7 @@ impl EncodingState {
             height: 0,
             frames: Frames::default(),
             layers: Box::new(Layers::new()),
+            asleep: None,
         }
     }
 }
@@ -110,8 +124,16 @@ impl EncodingState {
         };
         let all: ArrayVec<Layer, LAYERS_MAX> = self.layers.all(now, &self.frames).collect();
         let largest = all.iter().map(|layer| layer.id.spatial).max();
-        let of_largest = |layer: &&Layer| spread == Spread::Layers || Some(layer.id.spatial) == largest;
+        let of_largest =
+            |layer: &&Layer| spread == Spread::Layers || Some(layer.id.spatial) == largest;
         let before = out.len();
+        if let Some(asleep) = self.asleep.as_ref()
+            && !active
+            && asleep.given_up.is_none_or(|until| now < until)
+        {
+            let _room = out.try_extend_from_slice(&asleep.layers);
+            return;
+        }
         for layer in all.iter().filter(of_largest) {
             let id = match spread {
                 Spread::Layers => layer.id,
@@ -125,6 +147,17 @@ impl EncodingState {
         if out.len() == before {
             let _room = out.try_push(whole);
         }
+    }
+}
+
+impl EncodingState {
+    /// Remembers what it was sent as, if it was.
+    fn fall_asleep(&mut self, now: Instant, place: u8, spread: Spread) {
+        self.asleep = None;
+        let mut layers = ArrayVec::new();
+        self.describe(now, place, spread, &mut layers);
+        layers.retain(|layer| layer.active);
+        self.asleep = (!layers.is_empty()).then_some(Asleep { layers, given_up: None });
     }
 }
 
@@ -206,6 +239,8 @@ impl Publication {
             spec,
             history: History::new(bytes, packets),
             live: false,
+            silenced: false,
+            layer_demand: LayerDemand::default(),
             encodings,
             subscribers: Vec::new(),
         }
@@ -326,6 +361,47 @@ impl Publication {
         layers
     }
 
+    /// What to tell its publisher now that `demand` is wanted of its encodings; `None` where that is no news.
+    ///
+    /// Of one that is told to sleep the last layers are remembered, so that it can be wanted again.
+    pub fn tell_demand(&mut self, now: Instant, demand: Demand) -> Option<Demand> {
+        let before = self.layer_demand.told();
+        let count = u8::try_from(self.encodings.len()).unwrap_or(u8::MAX);
+        let told = self.layer_demand.poll(now, demand, count)?;
+        let spread = self.spread();
+        for (encoding, place) in self.encodings.iter_mut().zip(0u8..) {
+            match (before.wants(place), told.wants(place)) {
+                (true, false) => encoding.fall_asleep(now, place, spread),
+                (false, true) => {
+                    if let Some(asleep) = &mut encoding.asleep {
+                        asleep.given_up = Some(now + WAKING_MAX);
+                    }
+                }
+                (true, true) | (false, false) => {}
+            }
+        }
+        Some(told)
+    }
+
+    /// Whether `demand` wants an encoding that its publisher was told not to send.
+    #[must_use]
+    pub fn lacks(&self, demand: Demand) -> bool {
+        demand.merged(self.layer_demand.told()) != self.layer_demand.told()
+    }
+
+    /// How many encodings it has.
+    #[must_use]
+    pub const fn encoding_count(&self) -> usize {
+        self.encodings.len()
+    }
+
+    /// Whether a keyframe of `encoding` cannot be had by asking: no way to ask was negotiated, or nothing came of it.
+    #[must_use]
+    pub fn is_deaf(&self, encoding: u8) -> bool {
+        let (encoding, how) = (self.encodings.get(usize::from(encoding)), self.spec.feedback);
+        !(how.pli || how.fir) || encoding.is_some_and(|encoding| encoding.demand.is_deaf())
+    }
+
     /// The stream of an encoding, once a packet of it has arrived.
     pub fn stream(&mut self, encoding: u8) -> Option<&mut Receive> {
         self.encodings.get_mut(usize::from(encoding))?.stream.as_mut()
@@ -417,3 +493,7 @@ pub const ENCODINGS_MAX: usize = 3;
 
 /// Layers of one publication: those of one encoding, or the temporal ones of three.
 pub const LAYERS_MAX: usize = SPATIAL_MAX as usize * TEMPORAL_MAX as usize;
+
+/// An encoding that was told to wake sends within a round trip and an encoder's start; after this its publisher has other reasons
+/// not to send it.
+const WAKING_MAX: Duration = Duration::from_secs(3);

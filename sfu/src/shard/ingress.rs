@@ -96,7 +96,10 @@ impl Shard {
         let Some(owner) = self.tables.participants.get(key) else {
             return Err(DropReason::UnknownStream);
         };
-        if !owner.has_on(publication.spec.source) || !publication.spec.active {
+        if !owner.has_on(publication.spec.source)
+            || !publication.spec.active
+            || publication.silenced
+        {
             return Err(DropReason::Muted);
         }
         if !publication.live {

@@ -216,7 +216,8 @@ impl Shard {
     pub(super) fn switch(&mut self, key: PublicationKey) {
         let Some(publication) = self.tables.publications.get_mut(key) else { return };
         let Some(owner) = self.tables.participants.get(publication.owner) else { return };
-        if owner.has_on(publication.spec.source) && publication.spec.active {
+        let is_on = owner.has_on(publication.spec.source) && publication.spec.active;
+        if is_on && !publication.silenced {
             return;
         }
         publication.live = false;
@@ -228,7 +229,7 @@ impl Shard {
     }
 
     /// Tells signaling what a participant's slots carry, where that changed.
-    fn tell_assignments(&mut self, member: ParticipantKey) {
+    pub(super) fn tell_assignments(&mut self, member: ParticipantKey) {
         let Some(participant) = self.tables.participants.get(member) else { return };
         let assignments: Vec<_> =
             participant.slots.iter().filter_map(|slot| self.assignment(slot)).collect();
@@ -247,7 +248,8 @@ impl Shard {
         let publication = self.tables.publications.get(subscription.publication)?;
         let publisher = self.tables.participants.get(publication.owner)?.id;
         let (slot, source) = (slot.spec.id, publication.spec.source);
-        Some(Assignment { slot, publication: publication.spec.id, publisher, source })
+        let reason = subscription.reason;
+        Some(Assignment { slot, publication: publication.spec.id, publisher, source, reason })
     }
 }
 

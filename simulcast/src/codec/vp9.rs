@@ -76,8 +76,7 @@ impl Descriptor {
         } else {
             [0; REFERENCES_MAX]
         };
-        let structure =
-            (flags & HAS_STRUCTURE != 0).then(|| structure(&mut rest)).transpose()?;
+        let structure = (flags & HAS_STRUCTURE != 0).then(|| structure(&mut rest)).transpose()?;
         Ok(Self { flags, picture_id, layer, tl0, references, structure, numbers_end })
     }
 

@@ -50,16 +50,22 @@ fn with_l2t2(offset: u32, number: u32, bitmask: Option<u32>) -> Vec<u8> {
     for place in 0..L2T2.len() {
         let (spatial, temporal, ..) = L2T2[place];
         let next = L2T2.get(place + 1);
-        out.put(2, match next {
-            None => 3,
-            Some((above, ..)) if *above > spatial => 2,
-            Some((_, later, ..)) if *later > temporal => 1,
-            Some(_) => 0,
-        });
+        out.put(
+            2,
+            match next {
+                None => 3,
+                Some((above, ..)) if *above > spatial => 2,
+                Some((_, later, ..)) if *later > temporal => 1,
+                Some(_) => 0,
+            },
+        );
     }
     for (_, _, indications, _) in L2T2 {
         for letter in indications.bytes() {
-            out.put(2, u32::try_from(b"-DSR".iter().position(|it| *it == letter).unwrap()).unwrap());
+            out.put(
+                2,
+                u32::try_from(b"-DSR".iter().position(|it| *it == letter).unwrap()).unwrap(),
+            );
         }
     }
     for (.., differences) in L2T2 {

@@ -44,8 +44,7 @@ pub const OLDER: u64 = 1;
 
 impl Place {
     /// Of a packet of a stream that is forwarded whole.
-    pub const WHOLE: Self =
-        Self { number: None, within: LayerSet::ALL, needs: 0, ends: false };
+    pub const WHOLE: Self = Self { number: None, within: LayerSet::ALL, needs: 0, ends: false };
 
     /// Whether the frame is known, and needs no other.
     #[must_use]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Capture, Input, Prefix, Rewrite, Rewriter, write_prefix};
 use crate::codec::{Codec, PacketInfo, PictureId, inspect};
-use crate::layer::LayerId;
 use crate::frames::Place;
+use crate::layer::LayerId;
 use crate::layer::Spread;
 use crate::selector::{Packet as Selected, Selector, Verdict};
 use crate::sequence::{RtpTimestamp, SequenceNumber};

@@ -233,7 +233,8 @@ impl Rewriter {
             return None;
         }
         let newest = index > self.numbering.highest();
-        if let Some(FrameNumbers::Vp8 { picture_id: Some(id), .. }) = info.map(|info| info.numbers) {
+        if let Some(FrameNumbers::Vp8 { picture_id: Some(id), .. }) = info.map(|info| info.numbers)
+        {
             match id {
                 PictureId::Short(id) => self.picture_id.skip(id.into(), SHORT_ID_MASK, newest),
                 PictureId::Long(id) => self.picture_id.skip(id, LONG_ID_MASK, newest),

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codec::{FrameNumbers, inspect};
-use crate::layer::LayerId;
 use crate::frames::Place;
+use crate::layer::LayerId;
 use crate::layer::Spread;
 use crate::selector::{Packet as Selected, Selector, Verdict};
 

@@ -135,8 +135,8 @@ impl Selector {
         if self.spread.encoding(next) != packet.encoding {
             return Verdict::Drop(DropReason::OtherLayer);
         }
-        let starts = packet.info.starts_keyframe
-            || (packet.info.starts_frame && packet.place.is_intra());
+        let starts =
+            packet.info.starts_keyframe || (packet.info.starts_frame && packet.place.is_intra());
         if !starts || !packet.place.within.contains(next) {
             return Verdict::Drop(DropReason::NotAKeyframe);
         }

@@ -20,12 +20,18 @@ fn the_old_layer_flows_until_a_keyframe_of_the_other() {
     assert_eq!(simulcast(&mut selector, LOW.spatial, true), Verdict::Drop(DropReason::Paused));
     selector.set_target(Some(LOW));
     assert_eq!(selector.wants_keyframe(), Some(LOW));
-    assert_eq!(simulcast(&mut selector, LOW.spatial, false), Verdict::Drop(DropReason::NotAKeyframe));
+    assert_eq!(
+        simulcast(&mut selector, LOW.spatial, false),
+        Verdict::Drop(DropReason::NotAKeyframe)
+    );
     assert_eq!(simulcast(&mut selector, HIGH.spatial, true), Verdict::Drop(DropReason::OtherLayer));
     assert_eq!(simulcast(&mut selector, LOW.spatial, true), Verdict::ForwardAsSwitch);
     selector.set_target(Some(HIGH));
     assert_eq!(simulcast(&mut selector, LOW.spatial, false), Verdict::Forward);
-    assert_eq!(simulcast(&mut selector, HIGH.spatial, false), Verdict::Drop(DropReason::NotAKeyframe));
+    assert_eq!(
+        simulcast(&mut selector, HIGH.spatial, false),
+        Verdict::Drop(DropReason::NotAKeyframe)
+    );
     assert_eq!(simulcast(&mut selector, HIGH.spatial, true), Verdict::ForwardAsSwitch);
     assert_eq!(simulcast(&mut selector, LOW.spatial, true), Verdict::Drop(DropReason::OtherLayer));
     assert_eq!(selector.wants_keyframe(), None);
@@ -249,7 +255,8 @@ fn layers_that_need_no_other_are_joined_at_their_own_keyframe() {
         let spatial = u8::try_from(number % 2).unwrap();
         let layer = LayerId::spatial(spatial);
         let starts_keyframe = key && spatial == 0;
-        let info = PacketInfo { starts_frame: true, starts_keyframe, layer, ..PacketInfo::default() };
+        let info =
+            PacketInfo { starts_frame: true, starts_keyframe, layer, ..PacketInfo::default() };
         let within = LayerSet::of(|wanted| wanted.spatial.min(1) == spatial);
         let needs = if key { 0 } else { 1 << 2 };
         let place = Place { number: Some(number), within, needs, ends: true };

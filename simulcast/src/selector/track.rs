@@ -43,12 +43,7 @@ impl Track {
     }
 
     /// Decides on a frame, or remembers what was decided, for a receiver of `layer`.
-    pub(super) fn meet(
-        &mut self,
-        place: &Place,
-        timestamp: RtpTimestamp,
-        layer: LayerId,
-    ) -> Fate {
+    pub(super) fn meet(&mut self, place: &Place, timestamp: RtpTimestamp, layer: LayerId) -> Fate {
         let Some(number) = place.number else {
             return if place.within.contains(layer) { Fate::Sent } else { Fate::LeftOut };
         };

@@ -52,6 +52,9 @@ struct Encoder {
     svc: Option<Svc>,
     descriptor_id: u8,
     wants_keyframe: bool,
+    is_active: bool,
+    /// When it made its last picture.
+    last: Option<SimTime>,
     /// Counts pictures of this encoding; restarts nowhere.
     number: u32,
     last_keyframe: u32,
@@ -90,6 +93,21 @@ impl Camera {
         }
     }
 
+    /// Sends these encodings and no others; one that comes back begins with a keyframe.
+    pub fn want(&mut self, encodings: impl Iterator<Item = bool>) {
+        for (encoder, is_active) in self.encodings.iter_mut().zip(encodings) {
+            encoder.wants_keyframe |= is_active && !encoder.is_active;
+            encoder.is_active = is_active;
+        }
+    }
+
+    /// Of each encoding, whether a picture was sent since `from`.
+    #[must_use]
+    pub fn sent_since(&self, from: SimTime) -> Vec<bool> {
+        let encoders = self.encodings.iter();
+        encoders.map(|encoder| encoder.last.is_some_and(|last| last >= from)).collect()
+    }
+
     /// Packets sent earlier, again.
     pub fn resend(&mut self, ssrc: u32, numbers: &[u16], mut send: impl FnMut(Rtp)) {
         for encoder in self.encodings.iter_mut().filter(|encoder| encoder.stream.ssrc() == ssrc) {
@@ -104,8 +122,9 @@ impl Camera {
         }
         let ticks = u32::try_from(now.elapsed().as_nanos() * 9 / 100_000)
             .expect("a run is shorter than 13 hours");
-        for encoder in &mut self.encodings {
+        for encoder in self.encodings.iter_mut().filter(|encoder| encoder.is_active) {
             encoder.frame(self.publication, ticks, random, &mut send);
+            encoder.last = Some(now);
         }
         self.frames += 1;
         self.next_frame = now + FRAME;
@@ -146,6 +165,8 @@ impl Encoder {
             svc,
             descriptor_id: session.extension(Extension::DependencyDescriptor),
             wants_keyframe: true,
+            is_active: true,
+            last: None,
             number: 0,
             last_keyframe: 0,
             last_even: 0,

@@ -65,7 +65,13 @@ mod tests {
 
     #[test]
     fn a_stamp_notices_any_changed_byte() {
-        let stamp = Stamp { publication: 12, layer: 2, number: 70_000, needs: Some(69_999), needs_below: true };
+        let stamp = Stamp {
+            publication: 12,
+            layer: 2,
+            number: 70_000,
+            needs: Some(69_999),
+            needs_below: true,
+        };
         let payload = stamp.fill(100);
         assert_eq!(Stamp::check(&payload), Some(stamp));
         for at in 0..100 {

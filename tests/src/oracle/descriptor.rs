@@ -118,7 +118,8 @@ impl Structure {
             let needs = |it: &&Template| it.indications.get(*target).is_some_and(|it| *it != 0);
             self.templates.iter().filter(needs).map(|it| it.spatial).max()
         };
-        let target = (0..self.protected_by.len()).find(|target| highest(target) == Some(spatial))?;
+        let target =
+            (0..self.protected_by.len()).find(|target| highest(target) == Some(spatial))?;
         usize::try_from(self.protected_by[target]).ok()
     }
 

@@ -236,9 +236,8 @@ fn frames(packets: &[Rtp], all: &[Descriptor]) -> Result<Vec<(Descriptor, Vec<u8
             if is_open || below.is_some_and(|below| below.spatial >= spatial) {
                 return Err(format!("layer {spatial} begins where it should not"));
             }
-            let is_there = |below: &Descriptor| {
-                below.spatial + 1 == spatial && !below.is_not_needed_above
-            };
+            let is_there =
+                |below: &Descriptor| below.spatial + 1 == spatial && !below.is_not_needed_above;
             if descriptor.needs_below && !below.is_some_and(is_there) {
                 return Err(format!("layer {spatial} needs one below, which is not there"));
             }

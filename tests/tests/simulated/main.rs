@@ -10,10 +10,13 @@ mod churn;
 mod codecs;
 mod consent;
 mod conversation;
+mod demand;
 mod determinism;
 mod faults;
 mod keyframes;
 mod layers;
+mod reasons;
+mod silence;
 mod svc;
 mod voices;
 

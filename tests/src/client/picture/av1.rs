@@ -56,6 +56,17 @@ impl Packetizer {
         payloads
     }
 
+    /// Descriptors beside the packets of a picture of another codec in the same two temporal layers.
+    pub(super) fn beside(&mut self, picture: &Picture, packets: usize) -> Vec<Vec<u8>> {
+        if picture.is_key() {
+            self.offset = (self.offset + TEMPLATES) & 0x3f;
+        }
+        let descriptor = |place| self.descriptor(picture, place == 0, place + 1 == packets);
+        let descriptors = (0..packets).map(descriptor).collect();
+        self.frame_number = self.frame_number.wrapping_add(1);
+        descriptors
+    }
+
     /// The mandatory fields; on the first packet of a keyframe the structure too.
     fn descriptor(&self, picture: &Picture, starts: bool, ends: bool) -> Vec<u8> {
         let template = match (picture.is_key(), picture.is_odd) {
@@ -118,7 +129,11 @@ fn frame(picture: &Picture) -> Vec<u8> {
 }
 
 /// OBUs in packets, an OBU that does not fit split between them.
-pub(super) fn packets(units: &[Vec<u8>], starts_sequence: bool, always_lengths: bool) -> Vec<Vec<u8>> {
+pub(super) fn packets(
+    units: &[Vec<u8>],
+    starts_sequence: bool,
+    always_lengths: bool,
+) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     let mut rest: Vec<&[u8]> = units.iter().map(Vec::as_slice).rev().collect();
     let mut continues = false;

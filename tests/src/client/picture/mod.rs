@@ -51,8 +51,8 @@ pub struct Payload {
 pub enum Packetizer {
     /// RFC 7741.
     Vp8(vp8::Packetizer),
-    /// RFC 6184: nothing to remember.
-    H264,
+    /// RFC 6184: nothing to remember, but where dependency descriptors come beside it.
+    H264(Option<av1::Packetizer>),
     /// RFC 9628.
     Vp9(vp9::Packetizer),
     /// The AV1 RTP payload format.
@@ -78,7 +78,7 @@ impl Picture {
 
 impl Packetizer {
     /// A packetizer whose numbers begin anywhere. Both ways in which a codec's encoders differ are met: `odd` ones write
-    /// VP9 in flexible mode, and a dependency descriptor beside AV1.
+    /// VP9 in flexible mode, and a dependency descriptor beside AV1 and H264.
     #[must_use]
     pub fn new(codec: Codec, svc: Option<Svc>, odd: bool, random: &mut Random) -> Self {
         if let Some(svc) = svc {
@@ -86,7 +86,7 @@ impl Packetizer {
         }
         match codec {
             Codec::Vp8 => Self::Vp8(vp8::Packetizer::new(random)),
-            Codec::H264 => Self::H264,
+            Codec::H264 => Self::H264(odd.then(|| av1::Packetizer::new(true, random))),
             Codec::Vp9 => Self::Vp9(vp9::Packetizer::new(odd, random)),
             Codec::Av1 => Self::Av1(av1::Packetizer::new(odd, random)),
         }
@@ -96,7 +96,16 @@ impl Packetizer {
     pub fn payloads(&mut self, picture: &Picture) -> Vec<Payload> {
         match self {
             Self::Vp8(packetizer) => packetizer.payloads(picture),
-            Self::H264 => h264::payloads(picture),
+            Self::H264(descriptors) => {
+                let mut payloads = h264::payloads(picture);
+                if let Some(descriptors) = descriptors {
+                    let beside = descriptors.beside(picture, payloads.len());
+                    for (payload, descriptor) in payloads.iter_mut().zip(beside) {
+                        payload.descriptor = Some(descriptor);
+                    }
+                }
+                payloads
+            }
             Self::Vp9(packetizer) => packetizer.payloads(picture),
             Self::Av1(packetizer) => packetizer.payloads(picture),
             Self::Svc(packetizer) => packetizer.payloads(picture),

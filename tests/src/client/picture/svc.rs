@@ -201,12 +201,15 @@ impl Packetizer {
         out.bits(6, self.offset.into()).bits(5, LAYERS * LAYERS - 1);
         let templates: Vec<Frame> = (0..LAYERS).flat_map(templates).collect();
         for (place, frame) in templates.iter().enumerate() {
-            out.bits(2, match templates.get(place + 1) {
-                None => 3,
-                Some(next) if next.spatial > frame.spatial => 2,
-                Some(next) if next.temporal() > frame.temporal() => 1,
-                Some(_) => 0,
-            });
+            out.bits(
+                2,
+                match templates.get(place + 1) {
+                    None => 3,
+                    Some(next) if next.spatial > frame.spatial => 2,
+                    Some(next) if next.temporal() > frame.temporal() => 1,
+                    Some(_) => 0,
+                },
+            );
         }
         for frame in &templates {
             for target in 0..LAYERS * LAYERS {
@@ -237,8 +240,11 @@ impl Packetizer {
 const TEMPLATES_A_LAYER: u8 = 5;
 
 fn templates(spatial: u32) -> [Frame; TEMPLATES_A_LAYER as usize] {
-    [(true, 0), (false, 0), (false, 2), (false, 1), (false, 3)]
-        .map(|(is_key, place)| Frame { is_key, place, spatial })
+    [(true, 0), (false, 0), (false, 2), (false, 1), (false, 3)].map(|(is_key, place)| Frame {
+        is_key,
+        place,
+        spatial,
+    })
 }
 
 fn sizes((width, height): (u16, u16)) -> [(u16, u16); 3] {

@@ -241,9 +241,14 @@ impl Running {
     }
 
     fn because(&self, who: Person, of: Person, reason: Reason) -> Result<(), String> {
-        let told = self.meeting.events.iter().rev().find_map(|(_, event)| match event {
-            Event::Assigned(participant, all) if *participant == who.participant() => Some(all),
-            _ => None,
+        let told = self.meeting.events.iter().rev().find_map(|(_, event)| {
+            if let Event::Assigned(participant, all) = event
+                && *participant == who.participant()
+            {
+                Some(all)
+            } else {
+                None
+            }
         });
         let camera = of.publication(Source::Camera);
         let all = told.ok_or("was told nothing")?;

@@ -147,6 +147,15 @@ impl EncodingState {
         if out.len() == before {
             let _room = out.try_push(whole);
         }
+        // One that has just woken is not yet measured, nor has each of its layers been seen again.
+        let awake = self.asleep.as_ref().filter(|it| it.given_up.is_some_and(|until| now < until));
+        let known = awake.map_or(&[][..], |awake| awake.layers.as_slice());
+        for layer in out.iter_mut().skip(before) {
+            if let Some(known) = known.iter().find(|known| known.id == layer.id) {
+                layer.bitrate = layer.bitrate.max(known.bitrate);
+                layer.active |= active;
+            }
+        }
     }
 }
 

@@ -189,8 +189,9 @@ impl Slot {
     /// place.
     fn leave_out(&mut self, offered: &Offered) -> Option<Rewrite> {
         let subscription = self.subscription.as_ref()?;
-        let flows = subscription.selector.flowing_encoding() == Some(offered.encoding);
-        (subscription.started && flows)
+        let selector = &subscription.selector;
+        let flows = selector.flowing_encoding() == Some(offered.encoding);
+        (subscription.started && flows && !selector.is_needed(&offered.place))
             .then(|| self.rewriter.skip(offered.index, offered.timestamp, Some(&offered.info)))?
     }
 

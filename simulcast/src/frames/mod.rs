@@ -160,8 +160,17 @@ impl Frames {
         if let Some(structure) = structure {
             self.adopt(number, structure);
         }
-        let (_, structure) = self.structure.as_deref()?;
-        let Described { layer, within, needs, active } = structure.describe(data)?;
+        // The payload's own words may differ: H264 starts a picture behind its parameter sets once more.
+        let ends = data.first().is_some_and(|first| first & ENDS != 0);
+        info.starts_frame = data.first().is_some_and(|first| first & STARTS != 0);
+        info.starts_keyframe &= info.starts_frame;
+        let structure = self.structure.as_deref().map(|(_, structure)| structure);
+        let described = structure.and_then(|known| Some((known, known.describe(data)?)));
+        let Some((structure, Described { layer, within, needs, active })) = described else {
+            // Its structure is on its way again: till then everybody gets it, all its packets.
+            let (within, needs) = (LayerSet::ALL, OLDER);
+            return Some(Place { number: Some(number), within, needs, ends });
+        };
         if let Some(active) = active {
             self.offered = structure.offered(active);
         }
@@ -170,8 +179,6 @@ impl Frames {
         if is_new && let Some(height) = self.heights.get(largest).filter(|height| **height > 0) {
             info.height = Some((structure.width, *height));
         }
-        // END_OF_FRAME is the second bit.
-        let ends = data.first().is_some_and(|first| first & 0x40 != 0);
         Some(Place { number: Some(number), within, needs, ends })
     }
 
@@ -255,6 +262,10 @@ impl Frames {
         }
     }
 }
+
+/// `start_of_frame` and `end_of_frame`.
+const STARTS: u8 = 0x80;
+const ENDS: u8 = 0x40;
 
 fn picture_id(info: &PacketInfo) -> Option<(u32, u32)> {
     Some(match info.numbers.picture_id()? {

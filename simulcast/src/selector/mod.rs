@@ -146,7 +146,9 @@ impl Selector {
     fn begin(&mut self, packet: Packet<'_>, next: LayerId) -> Verdict {
         self.state = State::Flowing { current: next };
         self.track = Track::NEW;
-        let _forwarded = self.track.meet(packet.place, packet.timestamp, next);
+        self.track.aim(packet.timestamp, next);
+        let spatial = packet.info.layer.spatial;
+        let _forwarded = self.track.meet(packet.place, packet.timestamp, spatial, next);
         Verdict::ForwardAsSwitch
     }
 
@@ -165,13 +167,14 @@ impl Selector {
                 if place.number.is_none() || restarts || joins && self.track.can_go_on(next) {
                     self.state = State::Flowing { current: next };
                     flows = next;
+                    self.track.aim(packet.timestamp, next);
                 }
             } else if restarts && packet.info.starts_frame && !place.within.contains(current) {
                 // A picture of a layer that needs no other, behind one that has been sent.
                 return self.begin(packet, next);
             }
         }
-        match self.track.meet(place, packet.timestamp, flows) {
+        match self.track.meet(place, packet.timestamp, packet.info.layer.spatial, flows) {
             Fate::Sent => Verdict::Forward,
             Fate::LeftOut => Verdict::Drop(DropReason::OtherLayer),
         }
@@ -224,13 +227,20 @@ impl Selector {
         }
     }
 
+    /// Whether a frame went that needs this packet's, which was left out all the same: it came late, and needs itself what was left out.
+    /// Then the receiver must not be told that nothing is missing.
+    #[must_use]
+    pub fn is_needed(&self, place: &Place) -> bool {
+        place.number.is_some_and(|number| self.track.is_needed(number))
+    }
+
     /// Whether a forwarded packet is the last that the receiver gets of its picture, though it may not be its publisher's.
     #[must_use]
     pub fn ends_picture(&self, packet: Packet<'_>) -> bool {
-        let spatial = packet.info.layer.spatial;
-        let is_top = self.spread == Spread::Layers
-            && self.current().is_some_and(|current| current.spatial == spatial);
-        is_top && packet.place.ends
+        let is_top = |number| self.track.is_top(number);
+        self.spread == Spread::Layers
+            && packet.place.ends
+            && packet.place.number.is_some_and(is_top)
     }
 }
 

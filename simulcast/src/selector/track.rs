@@ -11,13 +11,22 @@ pub(super) struct Track {
     newest: Option<(u32, RtpTimestamp)>,
     /// Bit n is set where the frame `newest - n` went.
     sent: u64,
+    /// Bit n is set where the frame `newest - n` went and is the highest that goes of its picture.
+    top: u64,
+    /// Bit n is set where a frame went that needs the frame `newest - n`.
+    needed: u64,
     /// Bit n is set where the frame `newest - n` was left out.
     left_out: u64,
     /// Something older was left out since the last frame that needed nothing.
     left_out_before: bool,
     /// Spatial layers, as bits, of whose lowest temporal layer nothing was left out: the receiver can go on with them.
     intact: u8,
+    /// Which layer flows from which picture on, the newest first: what comes late is judged by what flowed then.
+    aims: [Option<(RtpTimestamp, LayerId)>; AIMS],
 }
+
+/// Changes of layer that are remembered: more do not happen within [`REACH`] frames, since targets change ten times a second at most.
+const AIMS: usize = 4;
 
 /// What becomes of a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,8 +37,47 @@ pub(super) enum Fate {
 
 impl Track {
     /// Nothing was left out yet.
-    pub(super) const NEW: Self =
-        Self { newest: None, sent: 0, left_out: 0, left_out_before: false, intact: u8::MAX };
+    pub(super) const NEW: Self = Self {
+        newest: None,
+        sent: 0,
+        top: 0,
+        needed: 0,
+        left_out: 0,
+        left_out_before: false,
+        intact: u8::MAX,
+        aims: [None; AIMS],
+    };
+
+    /// From the picture of `timestamp` on `layer` flows.
+    pub(super) const fn aim(&mut self, timestamp: RtpTimestamp, layer: LayerId) {
+        let [first, second, third, _] = self.aims;
+        self.aims = [Some((timestamp, layer)), first, second, third];
+    }
+
+    /// Which layer flowed at the picture of `timestamp`; `current` where no change is known.
+    fn aim_at(&self, timestamp: RtpTimestamp, current: LayerId) -> LayerId {
+        let mut known = self.aims.iter().flatten();
+        let then = known
+            .clone()
+            .find(|(from, _)| timestamp.distance_from(*from) >= 0)
+            .or_else(|| known.next_back());
+        then.map_or(current, |(_, layer)| *layer)
+    }
+
+    /// Whether the frame `number` went and is the highest that goes of its picture.
+    pub(super) fn is_top(&self, number: u32) -> bool {
+        self.has(self.top, number)
+    }
+
+    /// Whether a frame went that needs the frame `number`.
+    pub(super) fn is_needed(&self, number: u32) -> bool {
+        self.has(self.needed, number)
+    }
+
+    fn has(&self, bits: u64, number: u32) -> bool {
+        let back = self.newest.and_then(|(newest, _)| newest.checked_sub(number));
+        back.and_then(|back| bits.checked_shr(back)).unwrap_or(0) & 1 == 1
+    }
 
     /// Whether a frame would be the first of a picture after all that were decided on.
     pub(super) fn begins_picture(&self, place: &Place, timestamp: RtpTimestamp) -> bool {
@@ -42,21 +90,25 @@ impl Track {
         self.intact & spatial_bit(layer.spatial) != 0
     }
 
-    /// Decides on a frame, or remembers what was decided, for a receiver of `layer`.
-    pub(super) fn meet(&mut self, place: &Place, timestamp: RtpTimestamp, layer: LayerId) -> Fate {
+    /// Decides on a frame of spatial layer `spatial`, or remembers what was decided, while `current` flows.
+    pub(super) fn meet(
+        &mut self,
+        place: &Place,
+        timestamp: RtpTimestamp,
+        spatial: u8,
+        current: LayerId,
+    ) -> Fate {
         let Some(number) = place.number else {
-            return if place.within.contains(layer) { Fate::Sent } else { Fate::LeftOut };
+            return if place.within.contains(current) { Fate::Sent } else { Fate::LeftOut };
         };
-        let back = match self.newest {
-            Some((newest, _)) if number <= newest => newest - number,
-            Some((newest, _)) => {
-                self.advance(number - newest);
-                self.newest = Some((number, timestamp));
-                0
+        let (back, layer) = match self.newest {
+            Some((newest, _)) if number <= newest => {
+                (newest - number, self.aim_at(timestamp, current))
             }
-            None => {
+            before => {
+                self.advance(before.map_or(0, |(newest, _)| number - newest));
                 self.newest = Some((number, timestamp));
-                0
+                (0, current)
             }
         };
         if back >= REACH {
@@ -69,7 +121,11 @@ impl Track {
         if self.left_out & own != 0 {
             return Fate::LeftOut;
         }
-        self.decide(place, layer, back)
+        let fate = self.decide(place, layer, back);
+        if fate == Fate::Sent && spatial == layer.spatial {
+            self.top |= own;
+        }
+        fate
     }
 
     fn decide(&mut self, place: &Place, layer: LayerId, back: u32) -> Fate {
@@ -83,6 +139,7 @@ impl Track {
         let own = 1 << back;
         if goes {
             self.sent |= own;
+            self.needed |= needs.checked_shl(back).unwrap_or(0);
             if place.is_intra() {
                 self.intact |= protected(place);
                 if back == 0 {
@@ -101,6 +158,8 @@ impl Track {
         let kept = u64::MAX.checked_shr(distance).unwrap_or(0);
         self.left_out_before |= self.left_out & !kept != 0;
         self.sent = self.sent.checked_shl(distance).unwrap_or(0);
+        self.top = self.top.checked_shl(distance).unwrap_or(0);
+        self.needed = self.needed.checked_shl(distance).unwrap_or(0);
         self.left_out = self.left_out.checked_shl(distance).unwrap_or(0);
     }
 }

@@ -98,7 +98,7 @@ fn layers_follow_the_budget_both_ways() {
     in_each_mode(|_| {
         let mut plan = Vec::new();
         for (kbps, layer, gap) in
-            [(Some(800), 1, 100), (Some(300), 0, 100), (Some(90), 0, 200), (None, 2, 200)]
+            [(Some(800), 1, 100), (Some(300), 0, 100), (Some(80), 0, 300), (None, 2, 200)]
         {
             plan.push(prefers(kbps));
             plan.push(Step::Run(secs(2)));
@@ -124,7 +124,7 @@ fn layers_switch_without_a_broken_reference_on_a_network_that_loses() {
             (180, None, 0),
             (720, None, 2),
             (720, Some(800), 1),
-            (720, Some(90), 0),
+            (720, Some(80), 0),
             (360, None, 1),
             (720, None, 2),
         ] {

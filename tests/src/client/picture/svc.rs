@@ -187,7 +187,7 @@ impl Packetizer {
         let template = frame.template();
         let mut out = BitWriter::default();
         out.bits(1, u32::from(starts)).bits(1, u32::from(ends));
-        out.bits(6, u32::from(self.offset + template & 0x3f));
+        out.bits(6, u32::from((self.offset + template) & 0x3f));
         out.bits(16, u32::from(self.frame_number));
         if frame.is_key && frame.spatial == 0 && starts {
             out.bits(5, 0b10000);

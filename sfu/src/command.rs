@@ -68,6 +68,22 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whom it concerns.
+    #[must_use]
+    pub fn participant(&self) -> ParticipantId {
+        match self {
+            Self::Join(join) => join.participant,
+            Self::Negotiate(negotiate) => negotiate.participant,
+            Self::RestartIce { participant, .. }
+            | Self::Voice { participant, .. }
+            | Self::View { participant, .. }
+            | Self::Prefer { participant, .. }
+            | Self::Leave { participant } => *participant,
+        }
+    }
+}
+
 /// A new participant.
 #[derive(Clone, Debug)]
 pub struct Join {

@@ -115,6 +115,12 @@ reasons! {
     /// Not among the loudest people of the channel.
     NotAmongTheLoudest = "not_among_the_loudest", Confab;
 
+    // Between shards.
+    /// The ring to another shard of this node was full: that shard is behind.
+    RelayFull = "relay_full", Confab;
+    /// A packet of another shard's publication that has ended here, or is not known yet.
+    RelayUnknown = "relay_unknown", Confab;
+
     // Which layer, to whom.
     /// The receiver's transport is not connected yet.
     ReceiverNotConnected = "receiver_not_connected", Confab;

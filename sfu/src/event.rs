@@ -125,6 +125,9 @@ pub enum LostReason {
     /// The client closed DTLS.
     #[error("the client closed the connection")]
     Closed,
+    /// The media thread that served it has ended. No shard tells it; others go on and take in whoever offers anew.
+    #[error("the media thread that served the client has ended")]
+    ShardStopped,
 }
 
 /// Why a media thread ended without being asked to: either way a mistake of ours.

@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod net;
 pub mod packet;
 pub mod publication;
+pub mod relay;
 pub mod shard;
 pub mod subscription;
 pub mod timer;

@@ -209,7 +209,8 @@ impl<K: Copy + Eq> Wheel<K> {
 
 /// Which slot a time since the start falls into.
 fn slot(at: Duration) -> u64 {
-    u64::try_from(at.as_nanos()).unwrap_or(u64::MAX) / SLOT_NANOS
+    let second = at.as_secs().saturating_mul(SLOTS_PER_SECOND);
+    second.saturating_add(u64::from(at.subsec_nanos()) / SLOT_NANOS)
 }
 
 /// The first slot of the block around a slot.
@@ -227,6 +228,8 @@ const fn wheel_place(slot: u64) -> usize {
 pub const SLOT: Duration = Duration::from_nanos(SLOT_NANOS);
 
 const SLOT_NANOS: u64 = 250_000;
+
+const SLOTS_PER_SECOND: u64 = 1_000_000_000 / SLOT_NANOS;
 
 /// Slots in the wheel: 1.024 s, longer than any deadline of media that flows; 32 KiB of list heads, and an occupation map
 /// of one cache line in eight.

@@ -1,6 +1,7 @@
 //! A voice channel: one task that owns its roster and sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sfu::command::{Command, CommandId};
@@ -75,10 +76,12 @@ pub struct Founding {
     pub name: ChannelName,
     /// The most participants.
     pub people_max: usize,
+    /// Participants by which one shard may be ahead before the channel grows to another.
+    pub spread: usize,
     /// The media plane.
     pub media: Media,
-    /// What answers are made with.
-    pub policy: Policy,
+    /// What answers are made with, by shard.
+    pub policies: Arc<[Policy]>,
     /// Where to say that it is empty.
     pub presence: Presence,
     /// Its own source of chance.
@@ -357,14 +360,22 @@ impl Room {
     ) -> Outcome {
         let taken: BTreeSet<u32> =
             self.sessions.values().flat_map(Session::publications).map(|id| id.0).collect();
-        let Founding { id: channel, policy, draw, .. } = &mut self.founding;
+        let members = self.sessions.values().filter_map(Session::shard);
+        let Founding { id: channel, policies, draw, media, spread, .. } = &mut self.founding;
+        let place = media.place(members, *spread).map_err(|error| (error.into(), Some(id)))?;
         let Some(session) = self.sessions.get_mut(&participant) else { return Ok(()) };
         let exchange = session
-            .offer(*channel, (id, sdp, tracks), policy, taken, draw)
+            .offer(*channel, (id, sdp, tracks), (policies, place), taken, draw)
             .map_err(|error| (error, Some(id)))?;
         let mut ids = Vec::with_capacity(exchange.commands.len());
         for command in exchange.commands.clone() {
-            let command = self.command(command).await.map_err(|(error, _)| (error, Some(id)))?;
+            let sent = match command {
+                Command::Join(_) => {
+                    self.founding.media.join(self.founding.id, exchange.shard, command).await
+                }
+                other => self.founding.media.command(self.founding.id, other).await,
+            };
+            let command = sent.map_err(|error| (error.into(), Some(id)))?;
             self.commands.insert(command.0, participant);
             ids.push(command);
         }
@@ -395,7 +406,7 @@ impl Room {
 
     async fn command(&self, command: Command) -> Result<CommandId, (Error, Option<u64>)> {
         let sent = self.founding.media.command(self.founding.id, command).await;
-        sent.map_err(|MediaEnded| (Error::Internal("the media plane has ended"), None))
+        sent.map_err(|error| (error.into(), None))
     }
 
     async fn hear(&mut self, event: Event) {

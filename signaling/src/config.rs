@@ -1,19 +1,28 @@
 //! What an operator can set: flags, and what they mean.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZero;
+use std::path::PathBuf;
 
 use clap::Parser;
+use sfu::relay::SHARDS_MAX;
 use thiserror::Error;
+
+use crate::placement::SPREAD;
 
 /// What the server is started with.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
     /// Where HTTP and WebSocket are served.
     pub http: SocketAddr,
-    /// Where media is received; clients are told these addresses.
+    /// Where the first shard receives media; clients are told these addresses. Each further shard has the next port.
     pub media: Vec<SocketAddr>,
+    /// Media threads.
+    pub shards: u8,
     /// Host names under which the server is reached, beside its own.
     pub hosts: Vec<String>,
+    /// The folder from which the page is served, file by file, instead of what is within the binary.
+    pub web: Option<PathBuf>,
     /// How much it holds.
     pub limits: Limits,
 }
@@ -29,6 +38,8 @@ pub struct Limits {
     pub sockets: usize,
     /// HTTP connections that are no WebSockets.
     pub connections: u32,
+    /// Participants by which one shard may be ahead before a channel on it grows to another.
+    pub spread: usize,
 }
 
 impl Default for Limits {
@@ -36,7 +47,7 @@ impl Default for Limits {
         // A shard holds 10,000. Everybody in a channel is told of everybody: a thousand people make a million notices when they all
         // come in. Sockets: all participants, and one in five resuming or about to join. A browser keeps up to six connections for
         // ten seconds after it has loaded the page: 1,000 people in ten seconds have room.
-        Self { participants: 10_000, channel: 1_000, sockets: 12_000, connections: 6_000 }
+        Self { participants: 10_000, channel: 1_000, sockets: 12_000, connections: 6_000, spread: SPREAD }
     }
 }
 
@@ -61,9 +72,22 @@ pub struct Flags {
     #[arg(long, value_name = "ADDRESS:PORT")]
     media: Vec<SocketAddr>,
 
+    /// Media threads, each with a UDP port of its own: --media-port and those above it. One for each processor, unless told
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=SHARDS_MAX as i64))]
+    shards: Option<u8>,
+
+    /// Participants by which one media thread may be ahead of another before a channel is shared between them
+    #[arg(long, value_name = "NUMBER", default_value_t = SPREAD)]
+    spread: usize,
+
     /// Host name under which the page may be opened, beside localhost and the address of --http. May be repeated
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
+
+    /// Folder from which the page is served as its files are when the server starts, instead of the page within the program: for
+    /// whoever changes it
+    #[arg(long, value_name = "FOLDER")]
+    web: Option<PathBuf>,
 
     /// What to log to standard error: error, warn, info, debug, trace, or by part as in `info,sfu=debug`
     #[arg(long, value_name = "FILTER", default_value = "info")]
@@ -84,6 +108,14 @@ pub enum ConfigError {
     /// More media addresses than an answer should carry.
     #[error("--media: at most {MEDIA_ADDRESSES_MAX} addresses")]
     TooManyAddresses,
+    /// A shard would need a port above 65535.
+    #[error("--shards {shards}: port {port} has not as many ports from it on")]
+    NoSuchPort {
+        /// How many.
+        shards: u8,
+        /// Of the first.
+        port: u16,
+    },
 }
 
 impl Config {
@@ -91,7 +123,14 @@ impl Config {
     #[must_use]
     pub fn local() -> Self {
         let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        Self { http: any_port, media: vec![any_port], hosts: Vec::new(), limits: Limits::default() }
+        Self {
+            http: any_port,
+            media: vec![any_port],
+            shards: 2,
+            hosts: Vec::new(),
+            web: None,
+            limits: Limits::default(),
+        }
     }
 
     /// Whether this can be.
@@ -106,10 +145,27 @@ impl Config {
             return Err(ConfigError::Wildcard(*wildcard));
         }
         if self.media.len() > MEDIA_ADDRESSES_MAX {
-            Err(ConfigError::TooManyAddresses)
-        } else {
-            Ok(())
+            return Err(ConfigError::TooManyAddresses);
         }
+        let beyond = |port: u16| port.checked_add(u16::from(self.shards.saturating_sub(1))).is_none();
+        match self.media.iter().map(SocketAddr::port).find(|port| beyond(*port)) {
+            Some(port) => Err(ConfigError::NoSuchPort { shards: self.shards, port }),
+            None => Ok(()),
+        }
+    }
+
+    /// Where each shard receives media.
+    #[must_use]
+    pub fn binds(&self) -> Vec<Vec<SocketAddr>> {
+        let of_shard = |shard| {
+            let next = |address: &SocketAddr| match address.port() {
+                // Whichever is free.
+                0 => *address,
+                port => SocketAddr::new(address.ip(), port.saturating_add(shard)),
+            };
+            self.media.iter().map(next).collect()
+        };
+        (0..u16::from(self.shards)).map(of_shard).collect()
     }
 }
 
@@ -117,15 +173,27 @@ impl Flags {
     /// What they mean on a computer that reaches others from the addresses `outward`.
     #[must_use]
     pub fn configure(self, outward: &[IpAddr]) -> Config {
-        let Self { http, media_port, mut media, hosts, log: _ } = self;
+        let Self { http, media_port, mut media, shards, spread, hosts, web, log: _ } = self;
         if media.is_empty() {
             let beside = outward.iter().copied().filter(|_| http.ip().is_loopback());
             let ips = std::iter::once(http.ip()).chain(beside);
             media = ips.map(|ip| SocketAddr::new(ip, media_port)).collect();
         }
-        Config { http, media, hosts, limits: Limits::default() }
+        let shards = shards.unwrap_or_else(processors);
+        let limits = Limits { spread, ..Limits::default() };
+        Config { http, media, shards, hosts, web, limits }
     }
 }
+
+/// As many media threads as can run at once, and two at least: the way between shards is then never one that only large machines
+/// go.
+fn processors() -> u8 {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    u8::try_from(processors.clamp(SHARDS_LEAST, SHARDS_MAX)).unwrap_or(u8::MAX)
+}
+
+/// See [`processors`].
+const SHARDS_LEAST: usize = 2;
 
 /// 8080 needs no rights and is what people try first.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -163,6 +231,18 @@ mod tests {
     }
 
     #[test]
+    fn each_shard_has_a_port_of_its_own() {
+        let config = config(&["--media", "192.0.2.1:9", "--media", "[::1]:20", "--shards", "3"]);
+        assert_eq!(config.check(), Ok(()));
+        let binds: Vec<_> =
+            config.binds().concat().iter().map(SocketAddr::to_string).collect();
+        let expected = ["192.0.2.1:9", "[::1]:20", "192.0.2.1:10", "[::1]:21", "192.0.2.1:11", "[::1]:22"];
+        assert_eq!(binds, expected);
+        let any = Config { shards: 2, ..Config::local() };
+        assert!(any.binds().concat().iter().all(|address| address.port() == 0));
+    }
+
+    #[test]
     fn beside_a_loopback_address_media_is_received_on_those_that_firefox_can_reach() {
         let outward = ["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
         let media = |flags: &[&str]| {
@@ -185,6 +265,10 @@ mod tests {
             words(&["--media", "0.0.0.0:3478"])
                 .starts_with("--media 0.0.0.0:3478: name the address")
         );
+        assert!(words(&["--media-port", "65535", "--shards", "2"]).starts_with("--shards 2: port 65535"));
+        for shards in ["0", "65"] {
+            assert!(Flags::try_parse_from(["confab", "--shards", shards]).is_err());
+        }
         assert!(
             Flags::try_parse_from(["confab", "--media-port", "1", "--media", "127.0.0.1:2"])
                 .is_err()
@@ -195,7 +279,10 @@ mod tests {
     fn the_help_names_every_flag() {
         Flags::command().debug_assert();
         let help = Flags::command().render_long_help().to_string();
-        for flag in ["--http", "--media-port", "--media", "--host", "--log", "--help", "--version"]
+        for flag in [
+            "--http", "--media-port", "--media", "--shards", "--spread", "--host", "--web", "--log",
+            "--help", "--version",
+        ]
         {
             assert!(help.contains(flag), "{flag}");
         }

@@ -1,7 +1,7 @@
 //! The Confab server around the media plane: HTTP and WebSocket, session descriptions, presence, the web client.
 //!
 //! ```text
-//! socket ─► dialect ─► Ask ────► channel, one task each ─► media, one task ─► plane: the media thread
+//! socket ─► dialect ─► Ask ────► channel, one task each ─► media, one task ─► plane: the media threads
 //!        ◄─          ◄─ Notice ◄─   owns its sessions    ◄─ routes events  ◄─
 //! ```
 //!
@@ -23,6 +23,7 @@ pub mod media;
 pub mod name;
 pub mod origin;
 pub mod outward;
+pub mod placement;
 pub mod plane;
 pub mod presence;
 pub mod sdp;

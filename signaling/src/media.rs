@@ -1,19 +1,22 @@
-//! Between channels and the media thread: one task hands on commands and brings each event to the channel it concerns.
+//! Between channels and the media threads: one task hands on commands and brings each event to the channel it concerns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sfu::command::{Command, CommandId};
-use sfu::event::Event;
+use sfu::command::{Command, CommandError, CommandId};
+use sfu::event::{Event, LostReason};
 use sfu::media::{ChannelId, ParticipantId};
 use sfu::metrics::Snapshot;
+use sfu::relay::ShardIndex;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::backlog::Backlog;
+use crate::fault::Error;
+use crate::placement::{Load, place};
 use crate::plane::{NoRoom, Plane};
 
 /// A channel's way to the media plane; cheap to clone.
@@ -22,19 +25,33 @@ pub struct Media {
     requests: mpsc::Sender<Request>,
     commands: Arc<AtomicU64>,
     participants: Arc<AtomicU64>,
+    shards: Arc<[Shard]>,
 }
 
-/// The media thread has ended, and with it all media: the server must be started again.
+/// What placing needs to know of a shard.
+#[derive(Debug, Default)]
+struct Shard {
+    participants: AtomicUsize,
+    ended: AtomicBool,
+}
+
+/// All media threads have ended, and with them all media: the server must be started again.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[error("the media plane has ended")]
 pub struct MediaEnded;
+
+impl From<MediaEnded> for Error {
+    fn from(MediaEnded: MediaEnded) -> Self {
+        Self::Internal("the media plane has ended")
+    }
+}
 
 /// What the task is told. The queue is bounded; a full one makes the channels wait.
 #[derive(Debug)]
 enum Request {
     Open { channel: ChannelId, events: mpsc::Sender<Event> },
     Close { channel: ChannelId },
-    Command { channel: ChannelId, id: CommandId, command: Box<Command> },
+    Command { channel: ChannelId, id: CommandId, command: Box<Command>, shard: Option<ShardIndex> },
     Forget { participant: ParticipantId },
     Stop { done: oneshot::Sender<()> },
 }
@@ -45,7 +62,10 @@ impl Media {
     pub fn start(plane: Plane) -> (Self, watch::Receiver<Snapshot>) {
         let (requests, incoming) = mpsc::channel(REQUESTS_MAX);
         let (metrics, snapshots) = watch::channel(Snapshot::default());
+        let shards: Arc<[Shard]> = plane.addresses.iter().map(|_| Shard::default()).collect();
         let router = Router {
+            snapshots: shards.iter().map(|_| Snapshot::default()).collect(),
+            shards: Arc::clone(&shards),
             plane,
             metrics,
             routes: BTreeMap::new(),
@@ -55,8 +75,31 @@ impl Media {
         };
         tokio::spawn(router.run(incoming));
         let media =
-            Self { requests, commands: Arc::default(), participants: Arc::new(AtomicU64::new(1)) };
+            Self { requests, commands: Arc::default(), participants: Arc::new(AtomicU64::new(1)), shards };
         (media, snapshots)
+    }
+
+    /// The shard for a new member of a channel whose members are on the shards `members` (each once for each member).
+    ///
+    /// # Errors
+    /// [`MediaEnded`]: Confab's fault.
+    pub fn place(
+        &self,
+        members: impl Iterator<Item = ShardIndex>,
+        spread: usize,
+    ) -> Result<ShardIndex, MediaEnded> {
+        let load = |shard: &Shard| Load {
+            participants: shard.participants.load(Ordering::Relaxed),
+            members: 0,
+            ended: shard.ended.load(Ordering::Relaxed),
+        };
+        let mut loads: Vec<_> = self.shards.iter().map(load).collect();
+        for shard in members {
+            if let Some(load) = loads.get_mut(usize::from(shard.0)) {
+                load.members += 1;
+            }
+        }
+        place(&loads, spread).ok_or(MediaEnded)
     }
 
     /// An id that no participant of this process had.
@@ -83,7 +126,7 @@ impl Media {
         let _ended = self.request(Request::Close { channel }).await;
     }
 
-    /// Hands on a command; its answer comes to `channel` with the id returned.
+    /// Hands a command to the shard of whom it concerns; its answer comes to `channel` with the id returned.
     ///
     /// # Errors
     /// [`MediaEnded`]: Confab's fault.
@@ -92,9 +135,31 @@ impl Media {
         channel: ChannelId,
         command: Command,
     ) -> Result<CommandId, MediaEnded> {
+        self.send(channel, command, None).await
+    }
+
+    /// Brings a participant to a shard; its answer comes to `channel` with the id returned.
+    ///
+    /// # Errors
+    /// [`MediaEnded`]: Confab's fault.
+    pub async fn join(
+        &self,
+        channel: ChannelId,
+        shard: ShardIndex,
+        join: Command,
+    ) -> Result<CommandId, MediaEnded> {
+        self.send(channel, join, Some(shard)).await
+    }
+
+    async fn send(
+        &self,
+        channel: ChannelId,
+        command: Command,
+        shard: Option<ShardIndex>,
+    ) -> Result<CommandId, MediaEnded> {
         let id = CommandId(self.commands.fetch_add(1, Ordering::Relaxed));
         let command = Box::new(command);
-        self.request(Request::Command { channel, id, command }).await?;
+        self.request(Request::Command { channel, id, command, shard }).await?;
         Ok(id)
     }
 
@@ -127,11 +192,21 @@ struct Router {
     plane: Plane,
     metrics: watch::Sender<Snapshot>,
     routes: BTreeMap<ChannelId, Route>,
-    participants: BTreeMap<ParticipantId, ChannelId>,
-    /// Which channel a command's answer goes to. One entry for each command the shard has not answered.
-    awaited: BTreeMap<u64, ChannelId>,
-    /// A command for which the shard had no room: no other is taken before it is gone.
+    /// The last snapshot of each shard.
+    snapshots: Vec<Snapshot>,
+    shards: Arc<[Shard]>,
+    participants: BTreeMap<ParticipantId, Place>,
+    /// Where a command's answer comes from and goes to. One entry for each command that has not been answered.
+    awaited: BTreeMap<u64, Place>,
+    /// A command for which its shard had no room: no other is taken before it is gone.
     held: Option<NoRoom>,
+}
+
+/// Where somebody is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    channel: ChannelId,
+    shard: ShardIndex,
 }
 
 struct Route {
@@ -149,9 +224,9 @@ impl Router {
                 self.held.is_some() || self.routes.values().any(|route| !route.late.is_empty());
             tokio::select! {
                 event = self.plane.events.recv() => match event {
-                    Some(event) => self.route(event),
+                    Some((shard, event)) => self.route(shard, event),
                     None => {
-                        tracing::error!("the media thread has ended; nobody can hear anybody until the server is started again");
+                        tracing::error!("all media threads have ended; nobody can hear anybody until the server is started again");
                         break;
                     }
                 },
@@ -180,21 +255,47 @@ impl Router {
             }
             Request::Close { channel } => {
                 self.routes.remove(&channel);
-                self.participants.retain(|_, of| *of != channel);
+                let closed = self.participants.extract_if(.., |_, place| place.channel == channel);
+                let closed: Vec<_> = closed.map(|(_, place)| place).collect();
+                closed.into_iter().for_each(|place| self.left(Some(place)));
             }
-            Request::Command { channel, id, command } => {
-                if let Command::Join(join) = &*command {
-                    self.participants.insert(join.participant, channel);
+            Request::Command { channel, id, command, shard } => {
+                let participant = command.participant();
+                if let Some(shard) = shard {
+                    let before = self.participants.insert(participant, Place { channel, shard });
+                    self.left(before);
+                    self.shard(shard, |count| count.saturating_add(1));
                 }
-                self.awaited.insert(id.0, channel);
-                self.held = Some(NoRoom { id, command });
-                self.send_held();
+                match self.participants.get(&participant) {
+                    Some(&Place { shard, .. }) => {
+                        self.awaited.insert(id.0, Place { channel, shard });
+                        self.held = Some(NoRoom { shard, id, command });
+                        self.send_held();
+                    }
+                    None => self.refuse(channel, id),
+                }
             }
             Request::Forget { participant } => {
-                self.participants.remove(&participant);
+                let place = self.participants.remove(&participant);
+                self.left(place);
             }
             // Taken out by the loop.
             Request::Stop { .. } => {}
+        }
+    }
+
+    /// Somebody is not there any more.
+    fn left(&self, place: Option<Place>) {
+        if let Some(place) = place {
+            self.shard(place.shard, |count| count.saturating_sub(1));
+        }
+    }
+
+    /// Tells those who place people how many a shard has: this task alone writes it.
+    fn shard(&self, shard: ShardIndex, change: impl FnOnce(usize) -> usize) {
+        if let Some(shard) = self.shards.get(usize::from(shard.0)) {
+            let count = shard.participants.load(Ordering::Relaxed);
+            shard.participants.store(change(count), Ordering::Relaxed);
         }
     }
 
@@ -206,32 +307,85 @@ impl Router {
     }
 
     fn send_held(&mut self) {
-        if let Some(NoRoom { id, command }) = self.held.take() {
-            self.held = self.plane.command(id, *command).err();
+        if let Some(NoRoom { shard, id, command }) = self.held.take() {
+            self.held = self.plane.command(shard, id, *command).err();
         }
     }
 
-    fn route(&mut self, event: Event) {
+    fn route(&mut self, shard: ShardIndex, event: Event) {
         let channel = match &event {
-            Event::Done(id) | Event::Refused(id, _) => self.awaited.remove(&id.0),
+            Event::Done(id) | Event::Refused(id, _) => {
+                self.awaited.remove(&id.0).map(|place| place.channel)
+            }
             Event::Connected(participant)
             | Event::Lost(participant, _)
             | Event::Assigned(participant, _)
             | Event::SlotsNeeded { participant, .. }
             | Event::Wanted { participant, .. }
-            | Event::Publishing(participant, _) => self.participants.get(participant).copied(),
+            | Event::Publishing(participant, _) => {
+                // What comes from where somebody was before concerns nobody.
+                let place = self.participants.get(participant);
+                place.filter(|place| place.shard == shard).map(|place| place.channel)
+            }
             Event::Speakers(channel, _) => Some(*channel),
-            // The queue of events ends after it, which says the same.
-            Event::Stopped(_) => None,
+            Event::Stopped(reason) => {
+                tracing::error!(shard = shard.0, %reason, "a media thread has ended; who was on it is told to come again");
+                self.end(shard);
+                None
+            }
             Event::Metrics(snapshot) => {
-                self.metrics.send_replace(Snapshot::clone(snapshot));
+                self.measured(shard, Snapshot::clone(snapshot));
                 None
             }
         };
-        if let Some(route) = channel.and_then(|channel| self.routes.get_mut(&channel)) {
+        if let Some(channel) = channel {
+            self.offer(channel, event);
+        }
+    }
+
+    fn measured(&mut self, shard: ShardIndex, snapshot: Snapshot) {
+        if let Some(last) = self.snapshots.get_mut(usize::from(shard.0)) {
+            *last = snapshot;
+        }
+        let mut sum = Snapshot::default();
+        self.snapshots.iter().for_each(|snapshot| sum += snapshot.counters());
+        self.metrics.send_replace(sum);
+    }
+
+    /// A shard has ended: whoever was on it has lost the connection, and what it was told will not be done.
+    fn end(&mut self, shard: ShardIndex) {
+        if let Some(ended) = self.shards.get(usize::from(shard.0)) {
+            ended.ended.store(true, Ordering::Relaxed);
+        }
+        self.held = self.held.take().filter(|held| held.shard != shard);
+        let lost: Vec<_> = of_shard(&self.participants, shard);
+        let unanswered: Vec<_> = of_shard(&self.awaited, shard);
+        for (id, channel) in unanswered {
+            self.awaited.remove(&id);
+            self.refuse(channel, CommandId(id));
+        }
+        for (participant, channel) in lost {
+            let place = self.participants.remove(&participant);
+            self.left(place);
+            self.offer(channel, Event::Lost(participant, LostReason::ShardStopped));
+        }
+    }
+
+    fn refuse(&mut self, channel: ChannelId, id: CommandId) {
+        self.offer(channel, Event::Refused(id, CommandError::UnknownParticipant));
+    }
+
+    fn offer(&mut self, channel: ChannelId, event: Event) {
+        if let Some(route) = self.routes.get_mut(&channel) {
             route.late.offer(event, &route.events);
         }
     }
+}
+
+/// Whatever is on a shard, each with its channel.
+fn of_shard<K: Copy>(places: &BTreeMap<K, Place>, shard: ShardIndex) -> Vec<(K, ChannelId)> {
+    let there = places.iter().filter(|(_, place)| place.shard == shard);
+    there.map(|(key, place)| (*key, place.channel)).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
-//! The media thread as signaling holds it: commands in, events out. The one file that names it.
+//! The media threads as signaling holds them: commands in, events out. The one file that names them.
 
 use std::net::SocketAddr;
 
 use sfu::command::{Command, CommandId};
 use sfu::config::{Limits, ShardConfig};
 use sfu::event::Event;
-use sfu::net::{CommandQueueFull, MediaConfig, MediaError, MediaThread};
+use sfu::net::clock::epoch;
+use sfu::net::{Bells, CommandQueueFull, MediaConfig, MediaError, MediaThread};
+use sfu::relay::{ShardIndex, mesh};
 use sfu::shard::Shard;
 use sfu::transport::dtls::{Certificate, CertificateError, Fingerprint};
 use thiserror::Error;
@@ -13,16 +15,16 @@ use tokio::sync::mpsc;
 
 use crate::draw::Draw;
 
-/// A running shard, seen from outside its thread.
+/// A node's running shards, seen from outside their threads.
 #[derive(Debug)]
 pub struct Plane {
-    /// Where it receives media.
-    pub addresses: Vec<SocketAddr>,
-    /// Of the certificate it presents.
+    /// Where each shard receives media.
+    pub addresses: Vec<Vec<SocketAddr>>,
+    /// Of the certificate they present.
     pub fingerprint: Fingerprint,
-    /// Its news, in order; ended when the thread has ended.
-    pub events: mpsc::Receiver<Event>,
-    thread: Thread,
+    /// Their news, those of each in order; ended when all threads have ended.
+    pub events: mpsc::Receiver<(ShardIndex, Event)>,
+    threads: Vec<Thread>,
 }
 
 /// What takes the commands.
@@ -30,12 +32,14 @@ pub struct Plane {
 enum Thread {
     Media(MediaThread),
     #[cfg(test)]
-    Fake(mpsc::Sender<(CommandId, Command)>),
+    Fake(ShardIndex, mpsc::Sender<(ShardIndex, CommandId, Command)>),
 }
 
 /// A command for which there was no room, to be tried again.
 #[derive(Debug)]
 pub struct NoRoom {
+    /// For which shard.
+    pub shard: ShardIndex,
     /// Its id.
     pub id: CommandId,
     /// The command.
@@ -65,7 +69,10 @@ impl PlaneError {
                 "; choose another with --media ADDRESS:PORT"
             }
             Self::Media(
-                MediaError::NoAddress | MediaError::TooManyAddresses | MediaError::System(_),
+                MediaError::NoAddress
+                | MediaError::NoBell
+                | MediaError::TooManyAddresses
+                | MediaError::System(_),
             )
             | Self::Certificate(_) => "",
         }
@@ -73,57 +80,74 @@ impl PlaneError {
 }
 
 impl Plane {
-    /// Starts the media thread on `bind`, with room for `participants`.
+    /// Starts a media thread for each of `bind`'s places, each with room for `participants`.
     ///
     /// # Errors
     /// [`PlaneError`]: a port that is taken or an address that is not ours is the operator's.
     pub fn start(
-        bind: Vec<SocketAddr>,
+        bind: Vec<Vec<SocketAddr>>,
         participants: usize,
         draw: &mut Draw,
     ) -> Result<Self, PlaneError> {
         let certificate = Certificate::generate()?;
         let fingerprint = certificate.fingerprint();
-        let hash_seed = draw.number();
-        let make = move |start, start_ntp| {
-            let limits = Limits { participants, ..Limits::default() };
-            Shard::new(ShardConfig { start, start_ntp, hash_seed, certificate, limits })
-        };
+        let (start, start_ntp) = epoch();
+        let bells = Bells::new(bind.len())?;
         let (sender, events) = mpsc::channel(EVENTS_MAX);
-        let sink = move |event| sender.try_send(event).map_err(|refused| refused.into_inner());
-        let config = MediaConfig { name: "media-0".to_owned(), bind };
-        let thread = MediaThread::start(config, make, Box::new(sink))?;
-        let addresses = thread.local_addresses().to_vec();
-        Ok(Self { addresses, fingerprint, events, thread: Thread::Media(thread) })
+        let mut threads = Vec::with_capacity(bind.len());
+        for (bind, relays) in bind.iter().cloned().zip(mesh(bind.len())) {
+            let shard = relays.index;
+            let limits = Limits { participants, ..Limits::default() };
+            let (hash_seed, certificate) = (draw.number(), certificate.clone());
+            let config = ShardConfig { start, start_ntp, hash_seed, certificate, limits };
+            let sender = sender.clone();
+            let sink =
+                move |event| sender.try_send((shard, event)).map_err(|refused| refused.into_inner().1);
+            let media = MediaConfig { name: format!("media-{}", shard.0), bind, shard };
+            let make = move || Shard::with_relays(config, relays);
+            threads.push(MediaThread::start(media, &bells, make, Box::new(sink))?);
+        }
+        let addresses = threads.iter().map(|thread| thread.local_addresses().to_vec()).collect();
+        let threads = threads.into_iter().map(Thread::Media).collect();
+        Ok(Self { addresses, fingerprint, events, threads })
     }
 
-    /// Hands the shard a command.
+    /// Hands a shard a command. One for a shard that is not there is lost: nobody is there who could carry it out.
     ///
     /// # Errors
     /// [`NoRoom`] gives it back: as many wait as may. Nobody's fault; try again in a moment.
-    pub fn command(&mut self, id: CommandId, command: Command) -> Result<(), NoRoom> {
-        match &mut self.thread {
-            Thread::Media(thread) => {
-                let refused = thread.command(id, command);
-                refused.map_err(|CommandQueueFull { id, command }| NoRoom { id, command })
-            }
+    pub fn command(
+        &mut self,
+        shard: ShardIndex,
+        id: CommandId,
+        command: Command,
+    ) -> Result<(), NoRoom> {
+        match self.threads.get_mut(usize::from(shard.0)) {
+            Some(Thread::Media(thread)) => thread.command(id, command).map_err(
+                |CommandQueueFull { id, command }| NoRoom { shard, id, command },
+            ),
             #[cfg(test)]
-            Thread::Fake(commands) => commands.try_send((id, command)).map_err(|refused| {
-                let (id, command) = refused.into_inner();
-                NoRoom { id, command: Box::new(command) }
-            }),
+            Some(Thread::Fake(shard, commands)) => {
+                commands.try_send((*shard, id, command)).map_err(|refused| {
+                    let (shard, id, command) = refused.into_inner();
+                    NoRoom { shard, id, command: Box::new(command) }
+                })
+            }
+            None => Ok(()),
         }
     }
 
-    /// Ends the thread and waits until it has ended, which takes a turn: not to be called where that would block others.
+    /// Ends the threads and waits until they have ended, which takes a turn: not to be called where that would block others.
     pub fn stop(self) {
-        // The thread hands its last events to a queue that is gone, and ends.
-        let Self { events, thread, .. } = self;
+        // The threads hand their last events to a queue that is gone, and end.
+        let Self { events, threads, .. } = self;
         drop(events);
-        match thread {
-            Thread::Media(thread) => thread.stop(),
-            #[cfg(test)]
-            Thread::Fake(commands) => drop(commands),
+        for thread in threads {
+            match thread {
+                Thread::Media(thread) => thread.stop(),
+                #[cfg(test)]
+                Thread::Fake(_, commands) => drop(commands),
+            }
         }
     }
 }
@@ -138,21 +162,28 @@ pub(crate) mod fake {
 
     use super::*;
 
-    /// The thread's side.
+    /// The threads' side.
     pub(crate) struct FakeThread {
-        pub(crate) commands: mpsc::Receiver<(CommandId, Command)>,
-        pub(crate) events: mpsc::Sender<Event>,
+        pub(crate) commands: mpsc::Receiver<(ShardIndex, CommandId, Command)>,
+        pub(crate) events: mpsc::Sender<(ShardIndex, Event)>,
     }
 
-    /// A plane with room for `room` commands.
+    /// A plane of one shard with room for `room` commands.
     pub(crate) fn plane(room: usize) -> (Plane, FakeThread) {
+        planes(1, room)
+    }
+
+    /// A plane of `shards` with room for `room` commands in all.
+    pub(crate) fn planes(shards: u8, room: usize) -> (Plane, FakeThread) {
         let (command_sender, commands) = mpsc::channel(room);
         let (events, incoming) = mpsc::channel(EVENTS_MAX);
+        let address = |shard| vec![SocketAddr::from(([127, 0, 0, 1], 3478 + u16::from(shard)))];
+        let thread = |shard| Thread::Fake(ShardIndex(shard), command_sender.clone());
         let plane = Plane {
-            addresses: vec!["127.0.0.1:3478".parse().unwrap()],
+            addresses: (0..shards).map(address).collect(),
             fingerprint: Fingerprint([7; 32]),
             events: incoming,
-            thread: Thread::Fake(command_sender),
+            threads: (0..shards).map(thread).collect(),
         };
         (plane, FakeThread { commands, events })
     }
@@ -160,13 +191,18 @@ pub(crate) mod fake {
     impl FakeThread {
         /// The next command, carried out.
         pub(crate) async fn carry_out(&mut self) -> Command {
-            let (id, command) = self.commands.recv().await.unwrap();
-            self.tell(Event::Done(id)).await;
+            let (shard, id, command) = self.commands.recv().await.unwrap();
+            self.tell_of(shard, Event::Done(id)).await;
             command
         }
 
+        /// News of the first shard.
         pub(crate) async fn tell(&self, event: Event) {
-            self.events.send(event).await.unwrap();
+            self.tell_of(ShardIndex(0), event).await;
+        }
+
+        pub(crate) async fn tell_of(&self, shard: ShardIndex, event: Event) {
+            self.events.send((shard, event)).await.unwrap();
         }
     }
 }

@@ -36,7 +36,7 @@ enum Call {
 impl Presence {
     /// Starts the task.
     #[must_use]
-    pub fn start(limits: Limits, media: Media, policy: Policy, draw: Draw) -> Self {
+    pub fn start(limits: Limits, media: Media, policies: Arc<[Policy]>, draw: Draw) -> Self {
         let (calls, incoming) = mpsc::channel(CALLS_MAX);
         let places = Arc::new(Semaphore::new(limits.participants));
         let presence = Self { calls, places, participants_max: limits.participants };
@@ -44,8 +44,9 @@ impl Presence {
             channels: BTreeMap::new(),
             next: 1,
             people_max: limits.channel,
+            spread: limits.spread,
             media,
-            policy,
+            policies,
             draw,
         };
         tokio::spawn(directory.run(incoming, presence.clone()));
@@ -141,8 +142,9 @@ struct Directory {
     channels: BTreeMap<ChannelName, (ChannelId, Channel)>,
     next: u64,
     people_max: usize,
+    spread: usize,
     media: Media,
-    policy: Policy,
+    policies: Arc<[Policy]>,
     draw: Draw,
 }
 
@@ -181,8 +183,9 @@ impl Directory {
             id,
             name: name.clone(),
             people_max: self.people_max,
+            spread: self.spread,
             media: self.media.clone(),
-            policy: self.policy.clone(),
+            policies: Arc::clone(&self.policies),
             presence: presence.clone(),
             draw: self.draw.split(),
         });

@@ -92,6 +92,14 @@ pub enum StartError {
     /// The web client in this binary is broken: Confab's mistake.
     #[error("the embedded web client cannot be read: {0}")]
     Web(io::Error),
+    /// The folder of the page cannot be read, or holds none: the operator's mistake.
+    #[error("--web {folder}: {source}")]
+    Folder {
+        /// Which.
+        folder: String,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl Server {
@@ -102,7 +110,7 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
         let mut draw = Draw::new(StdRng::from_os_rng());
-        let plane = Plane::start(config.media.clone(), config.limits.participants, &mut draw)?;
+        let plane = Plane::start(config.binds(), config.limits.participants, &mut draw)?;
         Self::start_on(config, plane, draw).await
     }
 
@@ -112,18 +120,26 @@ impl Server {
     /// [`StartError`]; nothing of the server runs then.
     pub async fn start_on(config: Config, plane: Plane, draw: Draw) -> Result<Self, StartError> {
         config.check()?;
-        let web = Web::embedded().map_err(StartError::Web)?;
+        let web = match &config.web {
+            None => Web::embedded().map_err(StartError::Web)?,
+            Some(folder) => Web::of_folder(folder).map_err(|source| StartError::Folder {
+                folder: folder.display().to_string(),
+                source,
+            })?,
+        };
         let listener = TcpListener::bind(config.http)
             .await
             .map_err(|source| StartError::http(config.http, source))?;
         let address =
             listener.local_addr().map_err(|source| StartError::http(config.http, source))?;
-        let media_addresses = plane.addresses.clone();
-        let policy = Policy { candidates: plane.addresses.clone(), fingerprint: plane.fingerprint };
+        let media_addresses = plane.addresses.concat();
+        let fingerprint = plane.fingerprint;
+        let policy = |candidates: &Vec<SocketAddr>| Policy { candidates: candidates.clone(), fingerprint };
+        let policies = plane.addresses.iter().map(policy).collect();
         let (media, snapshots) = Media::start(plane);
         let (stopping, stops) = watch::channel(false);
         let app = App {
-            presence: Presence::start(config.limits, media.clone(), policy, draw),
+            presence: Presence::start(config.limits, media.clone(), policies, draw),
             snapshots,
             web: Arc::new(web),
             sockets: Arc::new(Semaphore::new(config.limits.sockets)),

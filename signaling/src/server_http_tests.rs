@@ -103,6 +103,20 @@ async fn a_busy_port_is_named_with_its_flag() {
 }
 
 #[tokio::test]
+async fn the_page_comes_from_a_folder_where_one_is_named() {
+    let (plane, _thread) = fake::plane(1);
+    let config = |folder: &str| Config { web: Some(folder.into()), ..Config::local() };
+    let server = Server::start_on(config("web"), plane, Draw::seeded(1)).await.unwrap();
+    let (status, _, script) = get(server.address(), "/assets/0/net/peer.js").await;
+    assert_eq!((status, script), (200, std::fs::read_to_string("web/net/peer.js").unwrap()));
+    server.stop().await;
+
+    let (plane, _thread) = fake::plane(1);
+    let error = Server::start_on(config("no-such"), plane, Draw::seeded(1)).await.unwrap_err();
+    assert!(error.to_string().starts_with("--web no-such: "), "{error}");
+}
+
+#[tokio::test]
 async fn a_busy_media_port_is_named_with_its_flag() {
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();

@@ -157,7 +157,7 @@ async fn what_the_media_plane_refuses_is_told_instead_of_an_answer() {
         (CommandError::ParticipantExists, "internal"),
     ] {
         sam.send(&offer(3, CALL)).await;
-        let (id, command) = thread.commands.recv().await.unwrap();
+        let (_, id, command) = thread.commands.recv().await.unwrap();
         assert!(matches!(command, Command::Join(_)), "what was refused before left nothing behind");
         thread.tell(Event::Refused(id, reason)).await;
         carried_out(&mut thread, 2).await;
@@ -469,7 +469,7 @@ async fn news_of_an_earlier_connection_does_not_end_the_new_one() {
     let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
     connect(&mut sam, &mut thread, CALL).await;
     sam.send(&offer(2, OTHER_BROWSER)).await;
-    let (leave, _) = thread.commands.recv().await.unwrap();
+    let (_, leave, _) = thread.commands.recv().await.unwrap();
     thread.tell(Event::Lost(ParticipantId(1), LostReason::Closed)).await;
     thread.tell(Event::Refused(leave, CommandError::UnknownParticipant)).await;
     carried_out(&mut thread, 3).await;

@@ -8,6 +8,7 @@ use sfu::command::{
 };
 use sfu::event::{Assignment, LostReason, Reason, Speaker};
 use sfu::media::{ChannelId, MediaKind, Mid, ParticipantId, PublicationId, Source};
+use sfu::relay::ShardIndex;
 use simulcast::Bitrate;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -218,6 +219,8 @@ pub struct Session {
 #[derive(Debug)]
 struct Connection {
     agreed: Agreed,
+    /// Which shard receives it.
+    shard: ShardIndex,
     /// Until the media plane has taken it in: what is told before that concerns an earlier connection.
     joining: Option<CommandId>,
 }
@@ -242,6 +245,8 @@ struct Wish {
 pub struct Exchange {
     /// In order.
     pub commands: Vec<Command>,
+    /// Where the participant is, or joins.
+    pub shard: ShardIndex,
     offer: u64,
     answer: String,
 }
@@ -306,7 +311,14 @@ impl Session {
         self.assigned.iter().filter_map(playing).collect()
     }
 
-    /// Answers an offer. `taken` holds the ids of the channel's publications.
+    /// Which shard receives its media.
+    #[must_use]
+    pub fn shard(&self) -> Option<ShardIndex> {
+        self.connection.as_ref().map(|connection| connection.shard)
+    }
+
+    /// Answers an offer. `taken` holds the ids of the channel's publications; `policies` are those of all
+    /// shards, of which `place` is for a new connection.
     ///
     /// An offer of another peer connection than the last ends that one and begins anew: new slots, new ids.
     ///
@@ -316,7 +328,7 @@ impl Session {
         &mut self,
         channel: ChannelId,
         (id, sdp, tracks): (u64, &str, &[Track]),
-        policy: &Policy,
+        (policies, place): (&[Policy], ShardIndex),
         taken: BTreeSet<u32>,
         draw: &mut Draw,
     ) -> Result<Exchange, Error> {
@@ -327,8 +339,11 @@ impl Session {
         let going_on =
             self.connection.as_ref().filter(|connection| connection.agreed.continues_with(&offer));
         let fresh = going_on.is_none();
+        let shard = going_on.map_or(place, |connection| connection.shard);
         let before =
             going_on.map_or_else(|| Agreed::new(draw), |connection| connection.agreed.clone());
+        let policy =
+            policies.get(usize::from(shard.0)).ok_or(Error::Internal("no such shard"))?;
         let negotiated = negotiate(&offer, tracks, policy, &before, taken, draw)?;
         let commands = self.commands(channel, &offer, &negotiated, fresh);
         let joining = match self.connection.take() {
@@ -339,9 +354,9 @@ impl Session {
             self.assigned.clear();
             self.wanted.clear();
         }
-        self.connection = Some(Connection { agreed: negotiated.agreed, joining });
+        self.connection = Some(Connection { agreed: negotiated.agreed, shard, joining });
         self.wish = self.wish.take().filter(|wish| !self.has(wish.slots));
-        Ok(Exchange { commands, offer: id, answer: negotiated.answer.to_string() })
+        Ok(Exchange { commands, shard, offer: id, answer: negotiated.answer.to_string() })
     }
 
     fn commands(

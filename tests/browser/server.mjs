@@ -6,14 +6,29 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { until } from "./deadline.mjs";
 
-/** A port that nobody uses just now. @param {"tcp" | "udp"} kind */
-async function freePort(kind) {
-  const socket = kind === "tcp" ? createServer().listen(0, "127.0.0.1") : createSocket("udp4").bind(0, "127.0.0.1");
+/** Two people sit on two media threads, so that what they see and hear has crossed a relay. */
+const SPREAD = ["--shards", "2", "--spread", "1"];
+
+/** A TCP port that nobody uses just now. */
+async function freePort() {
+  const socket = createServer().listen(0, "127.0.0.1");
   await once(socket, "listening");
   const { port } = /** @type {import("node:net").AddressInfo} */ (socket.address());
   socket.close();
   await once(socket, "close");
   return port;
+}
+
+/** The first of two UDP ports that nobody uses just now, one for each media thread. @returns {Promise<number>} */
+async function freeMediaPorts() {
+  const first = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(first, "listening");
+  const { port } = first.address();
+  const second = createSocket("udp4").bind(port + 1, "127.0.0.1");
+  const free = await Promise.race([once(second, "listening").then(() => true), once(second, "error").then(() => false)]);
+  first.close();
+  if (free) second.close();
+  return free ? port : freeMediaPorts();
 }
 
 export class Server {
@@ -25,8 +40,8 @@ export class Server {
   /** Starts the binary that `CONFAB` names, as without configuration but for the ports. */
   static async start() {
     const server = new Server();
-    server.#http = await freePort("tcp");
-    server.#media = await freePort("udp");
+    server.#http = await freePort();
+    server.#media = await freeMediaPorts();
     await server.#run();
     return server;
   }
@@ -43,7 +58,8 @@ export class Server {
   async #run() {
     const binary = process.env.CONFAB;
     if (!binary) throw new Error("CONFAB must name the server's binary");
-    const child = spawn(binary, ["--http", `127.0.0.1:${this.#http}`, "--media-port", `${this.#media}`], { stdio: ["ignore", "pipe", "pipe"] });
+    const flags = ["--http", `127.0.0.1:${this.#http}`, "--media-port", `${this.#media}`, ...SPREAD];
+    const child = spawn(binary, flags, { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     child.stdout.on("data", (data) => (this.#log += data));
     child.stderr.on("data", (data) => (this.#log += data));

@@ -1,4 +1,4 @@
-//! A shard, its clients and the network between them, one moment after another in virtual time.
+//! Shards, their clients and the network between them, one moment after another in virtual time.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use sfu::command::{Command, CommandError, CommandId};
 use sfu::config::{Limits, ShardConfig};
 use sfu::net::batch::{Ecn, Fill, Path, RecvBatch, SendBatch};
 use sfu::transport::dtls::Certificate;
+use sfu::relay::mesh;
 use sfu::{ChannelId, Event, Shard};
 use tools::simnet::link::LinkPlan;
 use tools::simnet::route::{Counts, Route};
@@ -26,7 +27,10 @@ pub struct Meeting {
     clock: Clock,
     now: SimTime,
     seed: u64,
-    shard: Shard,
+    config: ShardConfig,
+    shards: Vec<Shard>,
+    /// Shards that have ended.
+    ended: Vec<usize>,
     network: Network<Datagram>,
     seats: BTreeMap<Person, Seat>,
     commands: u64,
@@ -46,6 +50,8 @@ pub struct Meeting {
 pub struct Seat {
     /// Who sits there.
     pub client: Client,
+    /// At which shard.
+    shard: usize,
     /// What the server sent them, before the network.
     pub sent: Streams,
     up: Direction,
@@ -62,7 +68,7 @@ struct Direction {
 
 #[derive(Clone, Debug)]
 enum Datagram {
-    ToServer { from: SocketAddr, bytes: Vec<u8> },
+    ToServer { shard: usize, from: SocketAddr, bytes: Vec<u8> },
     ToClient { to: SocketAddr, bytes: Vec<u8> },
 }
 
@@ -77,9 +83,15 @@ const CHANNEL: ChannelId = ChannelId(1);
 const TURNS_MAX: u32 = 10_000;
 
 impl Meeting {
-    /// An empty channel; `seed` decides all chance.
+    /// An empty channel on one shard; `seed` decides all chance.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::on_shards(seed, 1)
+    }
+
+    /// An empty channel on as many shards, whose members are placed on them in turn.
+    #[must_use]
+    pub fn on_shards(seed: u64, shards: usize) -> Self {
         let clock = Clock::new();
         let config = ShardConfig {
             start: clock.instant(SimTime::ZERO),
@@ -88,11 +100,14 @@ impl Meeting {
             certificate: certificate(),
             limits: Limits::default(),
         };
+        let relays = mesh(shards).into_iter();
         Self {
             clock,
             now: SimTime::ZERO,
             seed,
-            shard: Shard::new(config),
+            shards: relays.map(|relays| Shard::with_relays(config.clone(), relays)).collect(),
+            config,
+            ended: Vec::new(),
             network: Network::new(seed),
             seats: BTreeMap::new(),
             commands: 0,
@@ -137,11 +152,13 @@ impl Meeting {
     /// Lets somebody in.
     pub fn join(&mut self, who: Person, devices: Devices, up: Link, down: Link) {
         let session = Session::new(who, devices, 0);
+        let shard = self.shard_of(who);
         self.command(Command::Join(Box::new(session.join(CHANNEL))));
         self.command(Command::Negotiate(Box::new(session.negotiate())));
         let seed = self.seed.wrapping_mul(1_000).wrapping_add(u64::from(who.0));
         let seat = Seat {
             client: Client::new(self.now, session, seed),
+            shard,
             sent: Streams::default(),
             up: self.direction(up),
             down: self.direction(down),
@@ -158,12 +175,44 @@ impl Meeting {
         }
     }
 
-    /// Tells the shard something.
+    /// Tells the shard of whom it concerns something.
     pub fn command(&mut self, command: Command) {
         self.commands += 1;
         let instant = self.clock.instant(self.now);
-        self.shard.handle_command(instant, CommandId(self.commands), command);
+        let shard = self.shard_of(Person::with_id(command.participant()));
+        let id = CommandId(self.commands);
+        self.shard(shard).handle_command(instant, id, command);
         self.drain();
+    }
+
+    /// Where somebody is, or would be: people are dealt out like cards, to the first shard where theirs has ended.
+    fn shard_of(&self, who: Person) -> usize {
+        let dealt = usize::from(who.0) % self.shards.len();
+        let place = if self.ended.contains(&dealt) { 0 } else { dealt };
+        self.seats.get(&who).map_or(place, |seat| seat.shard)
+    }
+
+    /// A shard ends as one that panics does: nothing is said, and everything that was its own is gone. Its people know by
+    /// what signaling tells them.
+    ///
+    /// # Panics
+    /// For the first, to which those who come back are dealt.
+    pub fn end_shard(&mut self, place: usize) {
+        assert!(place > 0, "the first goes on");
+        self.ended.push(place);
+        // The place is taken by one that knows nobody, whom nothing concerns.
+        *self.shard(place) = Shard::new(self.config.clone());
+        let gone = self.seats.extract_if(.., |_, seat| seat.shard == place);
+        let complaints: Vec<_> = gone.flat_map(|(_, seat)| seat.client.complaints).collect();
+        self.old_complaints.extend(complaints);
+        // As the bells of its thread do.
+        let instant = self.clock.instant(self.now);
+        self.shards.iter_mut().for_each(|shard| assert!(!shard.handle_relays(instant)));
+        self.drain();
+    }
+
+    fn shard(&mut self, place: usize) -> &mut Shard {
+        self.shards.get_mut(place).unwrap_or_else(|| panic!("there is no shard {place}"))
     }
 
     /// Somebody has another address from now on and tells nobody.
@@ -210,6 +259,32 @@ impl Meeting {
         (self.network.counts(seat.up.route), self.network.counts(seat.down.route))
     }
 
+    /// What everybody got of each publication: the numbers of its frames or packets, and their layers.
+    #[must_use]
+    pub fn media(&self) -> BTreeMap<(Person, u32), Vec<(u32, u8)>> {
+        let mut media: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (who, seat) in &self.seats {
+            for (_, stamp) in seat.client.slots().iter().flat_map(|slot| &slot.played) {
+                let numbers = media.entry((*who, stamp.publication)).or_default();
+                numbers.push((stamp.number, stamp.layer));
+            }
+        }
+        media.values_mut().for_each(|numbers| numbers.sort_unstable());
+        media
+    }
+
+    /// Whether every packet came, once, and in order.
+    #[must_use]
+    pub fn suffered_nothing(&self) -> bool {
+        self.seats.keys().all(|who| {
+            let (up, down) = self.counts(*who);
+            [up, down].iter().all(|side| {
+                side.lost + side.blacked_out + side.duplicated + side.reordered + side.queue_full
+                    == 0
+            })
+        })
+    }
+
     /// What was wrong so far, in words.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
@@ -250,7 +325,8 @@ impl Meeting {
     }
 
     fn next_event(&self) -> Option<SimTime> {
-        let shard = self.shard.poll_timeout().map(|timeout| self.clock.time(timeout));
+        let shard = self.shards.iter().filter_map(Shard::poll_timeout).min();
+        let shard = shard.map(|timeout| self.clock.time(timeout));
         let clients = self.seats.values().filter_map(|seat| seat.client.next_event()).min();
         [self.network.next_event(), shard, clients].into_iter().flatten().min()
     }
@@ -259,11 +335,10 @@ impl Meeting {
     fn turn(&mut self) {
         while let Some(delivery) = self.network.poll(self.now) {
             match delivery.payload {
-                Datagram::ToServer { from, bytes } => self.arrive(from, &bytes),
+                Datagram::ToServer { shard, from, bytes } => self.arrive(shard, from, &bytes),
                 Datagram::ToClient { to, bytes } => self.deliver(to, &bytes),
             }
         }
-        self.hand_over();
         let people: Vec<Person> = self.seats.keys().copied().collect();
         for who in people {
             let now = self.now;
@@ -273,27 +348,40 @@ impl Meeting {
             }
         }
         let instant = self.clock.instant(self.now);
-        if self.shard.poll_timeout().is_some_and(|timeout| timeout <= instant) {
-            self.shard.handle_timeout(instant);
+        for shard in &mut self.shards {
+            if shard.poll_timeout().is_some_and(|timeout| timeout <= instant) {
+                shard.handle_timeout(instant);
+            }
         }
         self.drain();
     }
 
-    fn arrive(&mut self, from: SocketAddr, bytes: &[u8]) {
+    /// Shards are told of datagrams in the order in which these arrive, whatever shard they are for: so nothing that a
+    /// shard hears from another depends on how many there are.
+    fn arrive(&mut self, shard: usize, from: SocketAddr, bytes: &[u8]) {
         let path = Path { local: 0, remote: from };
         let instant = self.clock.instant(self.now);
-        if !self.recv.push(path, instant, Ecn::NotCapable, bytes) {
-            self.hand_over();
-            assert!(
-                self.recv.push(path, instant, Ecn::NotCapable, bytes),
-                "an empty batch has room"
-            );
-        }
+        assert!(self.recv.push(path, instant, Ecn::NotCapable, bytes), "an empty batch has room");
+        let Some(there) = self.shards.get_mut(shard) else { panic!("there is no shard {shard}") };
+        there.handle_batch(instant, &mut self.recv);
+        self.recv.clear();
+        self.relay();
     }
 
-    fn hand_over(&mut self) {
-        self.shard.handle_batch(self.clock.instant(self.now), &mut self.recv);
-        self.recv.clear();
+    /// Lets shards hear each other until all is said.
+    fn relay(&mut self) {
+        let instant = self.clock.instant(self.now);
+        loop {
+            let woken: Vec<_> =
+                self.shards.iter_mut().flat_map(|shard| std::iter::from_fn(|| shard.poll_wake())).collect();
+            if woken.is_empty() {
+                return;
+            }
+            for shard in woken {
+                let left = self.shard(usize::from(shard.0)).handle_relays(instant);
+                assert!(!left, "a moment brings less than a ring holds");
+            }
+        }
     }
 
     fn deliver(&mut self, to: SocketAddr, bytes: &[u8]) {
@@ -305,22 +393,30 @@ impl Meeting {
 
     fn send_up(&mut self, who: Person, datagrams: Vec<Vec<u8>>) {
         let Some(seat) = self.seats.get(&who) else { return };
-        let from = seat.client.address();
+        let (shard, from) = (seat.shard, seat.client.address());
         for bytes in datagrams {
             self.network.send(
                 self.now,
                 seat.up.route,
                 on_wire(&bytes),
-                Datagram::ToServer { from, bytes },
+                Datagram::ToServer { shard, from, bytes },
             );
         }
     }
 
-    /// Takes from the shard all it has to send and to say.
+    /// Takes from the shards all they have to send and to say.
     fn drain(&mut self) {
+        self.relay();
+        for shard in 0..self.shards.len() {
+            self.drain_shard(shard);
+        }
+    }
+
+    fn drain_shard(&mut self, shard: usize) {
         let instant = self.clock.instant(self.now);
         loop {
-            let fill = self.shard.poll_transmit(instant, &mut self.send);
+            let Some(there) = self.shards.get_mut(shard) else { return };
+            let fill = there.poll_transmit(instant, &mut self.send);
             for (path, bytes) in self.send.datagrams() {
                 self.digest.add(self.now, path.remote, bytes);
                 // Whoever has moved away does not get it any more, but it was sent.
@@ -344,15 +440,23 @@ impl Meeting {
                 Fill::Empty => break,
             }
         }
-        while let Some(event) = self.shard.poll_event() {
-            if let Event::Wanted { participant, encodings, demand, .. } = &event {
-                let wanted = (0..*encodings).map(|encoding| demand.wants(encoding));
-                let mut seats = self.seats.iter_mut();
-                if let Some((_, seat)) = seats.find(|(who, _)| who.participant() == *participant) {
-                    seat.client.want(wanted);
-                }
+        let now = self.now;
+        let told = std::iter::from_fn(|| self.shard(shard).poll_event()).map(|event| (now, event));
+        let told: Vec<_> = told.collect();
+        for (_, event) in &told {
+            self.obey(event);
+        }
+        self.events.extend(told);
+    }
+
+    /// Clients send what is wanted of them.
+    fn obey(&mut self, event: &Event) {
+        if let Event::Wanted { participant, encodings, demand, .. } = event {
+            let wanted = (0..*encodings).map(|encoding| demand.wants(encoding));
+            let mut seats = self.seats.iter_mut();
+            if let Some((_, seat)) = seats.find(|(who, _)| who.participant() == *participant) {
+                seat.client.want(wanted);
             }
-            self.events.push((self.now, event));
         }
     }
 

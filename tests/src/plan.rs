@@ -83,6 +83,8 @@ pub enum Step {
     Sends { who: Person, encodings: Vec<bool> },
     /// Was told last that this is why they get what they get of somebody's camera.
     Because { who: Person, of: Person, reason: Reason },
+    /// A media thread panics, and its people are gone.
+    ShardEnds { shard: usize },
     /// Time passes. What follows speaks of this time.
     Run(Duration),
     /// Decodes this layer of somebody's camera, up to now.
@@ -129,18 +131,39 @@ pub const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Runs a plan. At its end nothing may have been wrong with what was sent or came, whatever the plan asks for.
+/// Runs a plan on one, two and three shards. At its end nothing may have been wrong with what was sent or came, whatever the
+/// plan asks for; and where no network lost anything, everybody got the same from each number of shards.
 ///
-/// Returns the digest of all that the server sent.
+/// Returns the digest of all that one shard sent.
 ///
 /// # Panics
 /// Where something is not so: the message has the seed and the line.
 pub fn run(seed: u64, steps: &[Step]) -> Digest {
-    let mut run = Running { meeting: Meeting::new(seed), since: SimTime::ZERO };
+    let alone = run_on(1, seed, steps);
+    for shards in [2, 3] {
+        let shared = run_on(shards, seed, steps);
+        if alone.suffered_nothing() && shared.suffered_nothing() {
+            assert_eq!(
+                shared.media(),
+                alone.media(),
+                "seed {seed}: other media from {shards} shards than from one"
+            );
+        }
+    }
+    alone.digest()
+}
+
+/// Runs a plan on so many shards.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_on(shards: usize, seed: u64, steps: &[Step]) -> Meeting {
+    let mut run = Running { meeting: Meeting::on_shards(seed, shards), since: SimTime::ZERO };
     for (line, step) in steps.iter().enumerate() {
         if let Err(what) = run.step(step) {
             panic!(
-                "seed {seed}, line {line}, at {:?}: {step:?}: {what}; complaints: {:#?}",
+                "{shards} shards, seed {seed}, line {line}, at {:?}: {step:?}: {what}; complaints: {:#?}",
                 run.meeting.now().elapsed(),
                 first(&run.meeting.complaints())
             );
@@ -149,11 +172,11 @@ pub fn run(seed: u64, steps: &[Step]) -> Digest {
     let complaints = run.meeting.complaints();
     assert!(
         complaints.is_empty(),
-        "seed {seed}: {} complaints, the first: {:#?}",
+        "{shards} shards, seed {seed}: {} complaints, the first: {:#?}",
         complaints.len(),
         first(&complaints)
     );
-    run.meeting.digest()
+    run.meeting
 }
 
 fn first(complaints: &[String]) -> &[String] {
@@ -200,6 +223,7 @@ impl Running {
             }
             Step::Moves { who, place } => self.meeting.move_to(who, place),
             Step::RestartsIce { who, generation } => self.meeting.restart_ice(who, generation),
+            Step::ShardEnds { shard } => self.meeting.end_shard(shard),
             Step::Vanishes { who } => self.meeting.client(who).fall_silent(),
             Step::Run(lasts) => {
                 self.since = self.meeting.now();

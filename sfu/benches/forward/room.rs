@@ -30,6 +30,9 @@ pub(crate) struct Room {
     sending: SendBatch,
 }
 
+/// Datagrams of a stranger at a time.
+pub(crate) const STRANGERS: usize = sfu::net::batch::RECV_MAX;
+
 /// Bytes of an RTP packet of the publisher before it is sealed.
 pub(crate) const PACKET_BYTES: usize = 1_200;
 
@@ -125,6 +128,26 @@ impl Room {
         written
     }
 
+    /// A packet a millisecond, with what is due by time.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.wait();
+        self.forward()
+    }
+
+    /// A stranger sends a batch of one datagram, again and again; nobody answers for it.
+    pub(crate) fn strange(&mut self, datagram: &[u8]) {
+        let stranger = Path { local: 0, remote: SocketAddr::from(([192, 0, 2, 1], 4_000)) };
+        for _ in 0..STRANGERS {
+            assert!(
+                self.received.push(stranger, self.now, Ecn::NotCapable, datagram),
+                "room for all"
+            );
+        }
+        self.shard.handle_batch(self.now, &mut self.received);
+        self.received.clear();
+        assert_eq!(self.transmit(), 0, "no answer to a stranger");
+    }
+
     /// One frame a packet, some of them keyframes: a VP8 payload of RFC 7741 whose picture id goes on.
     fn seal(&mut self, out: &mut [u8]) -> usize {
         let sequence = self.sequence;
@@ -179,6 +202,22 @@ impl Bare {
         self.sequence = self.sequence.wrapping_add(1);
         self.sealers.len() as u64
     }
+}
+
+/// A datagram of each kind that a stranger may send.
+pub(crate) fn strangers() -> [(&'static str, Vec<u8>); 5] {
+    let with = |head: &[u8]| {
+        let mut datagram = vec![0x55; PACKET_BYTES];
+        datagram[..head.len()].copy_from_slice(head);
+        datagram
+    };
+    [
+        ("STUN", nomination(&credentials(u32::MAX))),
+        ("DTLS", with(&[22, 0xfe, 0xfd])),
+        ("RTP", with(&[0x80, PAYLOAD_TYPE])),
+        ("RTCP", with(&[0x80, 200])),
+        ("noise", with(&[0xff])),
+    ]
 }
 
 fn path(id: u32) -> Path {

@@ -10,14 +10,24 @@ pub mod speakers;
 use std::time::{Duration, Instant};
 
 use crate::event::Speaker;
-use crate::media::ChannelId;
+use crate::media::{ChannelId, PublicationId};
 use crate::publication::PublicationKey;
+use crate::relay::ShardSet;
 use participant::ParticipantKey;
 use speakers::Speakers;
 
 slotmap::new_key_type! {
     /// A channel within its shard.
     pub struct ChannelKey;
+}
+
+/// Somebody's sound, as all shards order it: by what signaling calls it, then by where it is here.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct VoiceKey {
+    /// Signaling's number for the publication.
+    pub id: PublicationId,
+    /// The publication.
+    pub key: PublicationKey,
 }
 
 /// A voice channel.
@@ -30,24 +40,27 @@ pub struct VoiceChannel {
     /// In order of arrival; live or not.
     pub publications: Vec<PublicationKey>,
     /// Who is loud.
-    pub speakers: Speakers<PublicationKey>,
+    pub speakers: Speakers<VoiceKey>,
     /// The voices chosen last, loudest first.
-    pub voices: Vec<PublicationKey>,
+    pub voices: Vec<VoiceKey>,
+    /// The other shards that have members in it.
+    pub attending: ShardSet,
     /// Whom the last `Speakers` event named.
     pub told: Vec<Speaker>,
     next_choice: Instant,
 }
 
 impl VoiceChannel {
-    /// An empty channel in which each listener hears `voices` others.
+    /// An empty channel in which each listener hears `voices` others, while `attending` have members in it too.
     #[must_use]
-    pub fn new(now: Instant, id: ChannelId, voices: u8) -> Self {
+    pub fn new(now: Instant, id: ChannelId, voices: u8, attending: ShardSet) -> Self {
         Self {
             id,
             members: Vec::new(),
             publications: Vec::new(),
             speakers: Speakers::new(voices),
             voices: Vec::new(),
+            attending,
             told: Vec::new(),
             next_choice: now,
         }
@@ -63,8 +76,8 @@ impl VoiceChannel {
     }
 
     /// Forgets a publication that ended.
-    pub fn remove_publication(&mut self, publication: PublicationKey) {
-        self.publications.retain(|other| *other != publication);
+    pub fn remove_publication(&mut self, publication: VoiceKey) {
+        self.publications.retain(|other| *other != publication.key);
         self.voices.retain(|other| *other != publication);
         self.speakers.removed(publication);
     }

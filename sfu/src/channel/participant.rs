@@ -10,6 +10,7 @@ use super::ChannelKey;
 use crate::command::{Pictures, Voice};
 use crate::event::Assignment;
 use crate::media::{MediaKind, ParticipantId, SlotId, Source, Ssrc};
+use crate::net::ahead;
 use crate::packet::feedback::SenderReport;
 use crate::publication::PublicationKey;
 use crate::publication::clock::PublisherClock;
@@ -107,6 +108,22 @@ impl Participant {
             cname: ArrayString::new(),
             told: Told::default(),
             agenda: Agenda { report: now + FIRST_REPORT, allocation: now + ALLOCATION_INTERVAL },
+        }
+    }
+
+    /// Has the memory fetched that receiving a packet, and sending it, will touch.
+    #[inline]
+    pub fn fetch(&self) {
+        ahead::fetch(&self.told.connected);
+        ahead::fetch(&self.slots);
+        self.transport.fetch();
+    }
+
+    /// As [`Self::fetch`], for the slot that a packet is offered to, or is sent from.
+    #[inline]
+    pub fn fetch_slot(&self, slot: SlotId) {
+        if let Some(slot) = self.slots.get(usize::from(slot.0)) {
+            ahead::fetch(slot);
         }
     }
 

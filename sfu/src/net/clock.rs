@@ -6,6 +6,14 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// The present moment, and the same in NTP format: what a node's shards call their start.
+#[must_use]
+pub fn epoch() -> (Instant, u64) {
+    let clock = Clock::new();
+    let start = clock.now();
+    (start, clock.ntp(start))
+}
+
 /// Tells the time of a turn, and when a datagram arrived.
 #[derive(Debug)]
 pub struct Clock {
@@ -147,6 +155,15 @@ mod tests {
     fn reading(pairing: &Pairing, after: Duration, wall: Duration, took: Duration) -> Reading {
         let before = pairing.instant + after;
         Reading { before, wall, after: before + took }
+    }
+
+    #[test]
+    fn an_epoch_is_now_on_both_clocks() {
+        let before = Clock::new().now();
+        let (start, ntp) = epoch();
+        assert!(before <= start && start <= Clock::new().now());
+        // Between 2024 and 2036, when the format wraps.
+        assert!((3_913_056_000..=u64::from(u32::MAX)).contains(&(ntp >> 32)));
     }
 
     #[test]

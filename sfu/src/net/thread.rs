@@ -6,12 +6,12 @@ use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use thiserror::Error;
 
 use super::clock::Clock;
+use super::gather::Gather;
 use super::outbox::Outbox;
 use super::poll::{Bell, Poll};
 use super::socket::Socket;
@@ -19,6 +19,7 @@ use super::turn::{COMMANDS_MAX, EVENT_RETRY, Next, Turns};
 use crate::command::{Command, CommandId};
 use crate::event::{Event, StopReason};
 use crate::fault::Fault;
+use crate::relay::ShardIndex;
 use crate::shard::Shard;
 
 /// What a media thread needs to start.
@@ -29,6 +30,38 @@ pub struct MediaConfig {
     /// UDP addresses to receive on, at most 256. Their places here are the [`Path::local`](super::batch::Path::local)
     /// of what arrives there.
     pub bind: Vec<SocketAddr>,
+    /// Which of the node's shards it drives.
+    pub shard: ShardIndex,
+}
+
+/// How the media threads of a node wake each other when one has put something into a relay.
+#[derive(Clone, Debug)]
+pub struct Bells(Vec<Arc<Bell>>);
+
+impl Bells {
+    /// For as many threads.
+    ///
+    /// # Errors
+    /// [`MediaError::System`]: too many open files.
+    pub fn new(threads: usize) -> Result<Self, MediaError> {
+        let bells = (0..threads).map(|_| Bell::new().map(Arc::new));
+        bells.collect::<Result<_, _>>().map(Self).map_err(MediaError::System)
+    }
+
+    /// Wakes the thread of a shard.
+    pub(super) fn ring(&self, shard: ShardIndex) {
+        if let Some(bell) = self.of(shard) {
+            bell.ring();
+        }
+    }
+
+    fn ring_all(&self) {
+        self.0.iter().for_each(|bell| bell.ring());
+    }
+
+    fn of(&self, shard: ShardIndex) -> Option<&Arc<Bell>> {
+        self.0.get(usize::from(shard.0))
+    }
 }
 
 /// A running media thread with its shard. Dropping it stops the thread as [`Self::stop`] does.
@@ -42,8 +75,9 @@ pub struct MediaThread {
 }
 
 impl MediaThread {
-    /// Binds the sockets, then starts a thread that calls `make` with the time, and the same time in NTP format, for
-    /// its shard (which never leaves it), and tells `sink` every event.
+    /// Binds the sockets, then starts a thread that calls `make` for its shard, which never leaves it, and tells `sink`
+    /// every event. `bells` are those of all threads whose shards
+    /// have relays between them.
     ///
     /// `sink` must not block. An event it has no room for it gives back: that one is offered again within 10 ms, and
     /// until it is taken the shard keeps the others. Should the thread end without being asked to, the last event is
@@ -53,17 +87,18 @@ impl MediaThread {
     /// [`MediaError`]; nothing runs then, and nothing stays bound.
     pub fn start(
         config: MediaConfig,
-        make: impl FnOnce(Instant, u64) -> Shard + Send + 'static,
+        bells: &Bells,
+        make: impl FnOnce() -> Shard + Send + 'static,
         sink: Box<dyn FnMut(Event) -> Result<(), Event> + Send>,
     ) -> Result<Self, MediaError> {
         let sockets = bind(&config.bind)?;
         let addresses = sockets.iter().map(Socket::address).collect();
         let poll = Poll::new().map_err(MediaError::System)?;
-        let bell = Arc::new(Bell::new().map_err(MediaError::System)?);
+        let bell = Arc::clone(bells.of(config.shard).ok_or(MediaError::NoBell)?);
         poll.add(bell.as_fd(), BELL).map_err(MediaError::System)?;
         let outbox = Outbox::new(sockets, &poll).map_err(MediaError::System)?;
         let (producer, commands) = RingBuffer::new(COMMANDS_MAX);
-        let ends = Ends { poll, bell: Arc::clone(&bell), commands, sink };
+        let ends = Ends { poll, bell: Arc::clone(&bell), bells: bells.clone(), commands, sink };
         let thread = std::thread::Builder::new()
             .name(config.name)
             .spawn(move || ends.run(outbox, make))
@@ -130,15 +165,18 @@ fn bind(addresses: &[SocketAddr]) -> Result<Vec<Socket>, MediaError> {
 struct Ends {
     poll: Poll,
     bell: Arc<Bell>,
+    bells: Bells,
     commands: Consumer<(CommandId, Command)>,
     sink: Box<dyn FnMut(Event) -> Result<(), Event> + Send>,
 }
 
 impl Ends {
-    fn run(mut self, outbox: Outbox, make: impl FnOnce(Instant, u64) -> Shard) {
+    fn run(mut self, outbox: Outbox, make: impl FnOnce() -> Shard) {
         // Unwind safety: what the panic may have left half done (shard, sockets, batches) is dropped with it; of what
         // stays, the poll and the bell are the kernel's, and a sink that panicked itself is asked once more at most.
         let ended = catch_unwind(AssertUnwindSafe(|| self.turns(outbox, make)));
+        // Its relays are gone with it: whoever has the other ends is to see that.
+        self.bells.ring_all();
         match ended {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -152,16 +190,12 @@ impl Ends {
         }
     }
 
-    fn turns(
-        &mut self,
-        outbox: Outbox,
-        make: impl FnOnce(Instant, u64) -> Shard,
-    ) -> io::Result<()> {
+    fn turns(&mut self, outbox: Outbox, make: impl FnOnce() -> Shard) -> io::Result<()> {
+        let shard = make();
         let clock = Clock::new();
-        let start = clock.now();
-        let shard = make(start, clock.ntp(start));
-        let wait = (&mut self.poll, &*self.bell);
-        let mut turns = Turns::new(clock, wait, &mut self.commands, outbox, shard, &mut *self.sink);
+        let wait = (&mut self.poll, &*self.bell, &self.bells);
+        let (gather, commands) = (Gather::new()?, &mut self.commands);
+        let mut turns = Turns::new(clock, wait, gather, commands, outbox, shard, &mut *self.sink);
         while turns.turn()? == Next::Another {}
         Ok(())
     }
@@ -186,6 +220,9 @@ pub enum MediaError {
     /// No address was given: the operator's fault.
     #[error("no address to receive media on")]
     NoAddress,
+    /// There is no bell for this shard: a mistake of ours.
+    #[error("a media thread has no bell")]
+    NoBell,
     /// More addresses than a path can name (256): the operator's fault.
     #[error("more than 256 addresses to receive media on")]
     TooManyAddresses,
@@ -212,7 +249,7 @@ pub enum MediaError {
 }
 
 impl MediaError {
-    /// Whose fault it is: all of these are mended by the operator.
+    /// Whose fault it is: nearly all of these are mended by the operator.
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
@@ -223,6 +260,7 @@ impl MediaError {
             | Self::Forbidden(_)
             | Self::Bind { .. }
             | Self::System(_) => Fault::Operator,
+            Self::NoBell => Fault::Confab,
         }
     }
 

@@ -9,19 +9,32 @@ use crate::media::ParticipantId;
 /// Far longer than anything here takes; only a broken thread reaches it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+fn bells() -> Bells {
+    Bells::new(1).unwrap()
+}
+
 fn config() -> MediaConfig {
-    MediaConfig { name: "media test".to_owned(), bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))] }
+    MediaConfig {
+        name: "media test".to_owned(),
+        bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        shard: ShardIndex::default(),
+    }
 }
 
 /// A shard as the server makes it.
-fn shard(start: Instant, start_ntp: u64) -> Shard {
-    Shard::new(crate::ShardConfig {
+fn shard() -> Shard {
+    Shard::new(shard_config())
+}
+
+fn shard_config() -> crate::ShardConfig {
+    let (start, start_ntp) = crate::net::clock::epoch();
+    crate::ShardConfig {
         start,
         start_ntp,
         hash_seed: 1,
         certificate: crate::transport::dtls::Certificate::generate().unwrap(),
         limits: crate::config::Limits::default(),
-    })
+    }
 }
 
 fn leave() -> Command {
@@ -46,7 +59,7 @@ fn it_starts_on_the_addresses_it_was_given_and_frees_them_when_it_stops() {
     let (sink, _events) = sink(1000);
     let mut config = config();
     config.bind.push(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let thread = MediaThread::start(config, shard, sink).unwrap();
+    let thread = MediaThread::start(config, &bells(), shard, sink).unwrap();
     let addresses = thread.local_addresses().to_vec();
     assert!(addresses.len() == 2 && addresses.iter().all(|address| address.port() != 0));
     assert_ne!(addresses[0], addresses[1]);
@@ -58,27 +71,10 @@ fn it_starts_on_the_addresses_it_was_given_and_frees_them_when_it_stops() {
 }
 
 #[test]
-fn the_shard_is_told_the_time_and_wall_time() {
-    let (sender, told) = sync_channel(1);
-    let (sink, _events) = sink(1000);
-    let before = Clock::new().now();
-    let make = move |start, ntp| {
-        sender.send((start, ntp)).unwrap();
-        shard(start, ntp)
-    };
-    let thread = MediaThread::start(config(), make, sink).unwrap();
-    let (start, ntp) = told.recv_timeout(PATIENCE).unwrap();
-    assert!(before <= start && start <= Clock::new().now());
-    // Between 2024 and 2036, when the format wraps.
-    assert!((3_913_056_000..=u64::from(u32::MAX)).contains(&(ntp >> 32)));
-    thread.stop();
-}
-
-#[test]
 fn a_busy_port_is_one_clear_line_and_the_operators() {
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _holder = std::net::UdpSocket::bind(taken).unwrap();
-    let start = |bind| MediaThread::start(MediaConfig { bind, ..config() }, shard, sink(1).0);
+    let start = |bind| MediaThread::start(MediaConfig { bind, ..config() }, &bells(), shard, sink(1).0);
     let error = start(vec![taken]).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -94,7 +90,7 @@ fn a_busy_port_is_one_clear_line_and_the_operators() {
 #[test]
 fn commands_beyond_the_rings_length_are_taken_one_turn_after_another() {
     let (sink, _events) = sink(100_000);
-    let mut thread = MediaThread::start(config(), shard, sink).unwrap();
+    let mut thread = MediaThread::start(config(), &bells(), shard, sink).unwrap();
     let clock = Clock::new();
     let deadline = clock.now() + PATIENCE;
     for id in 0..20 * COMMANDS_MAX as u64 {
@@ -124,8 +120,8 @@ fn a_panic_ends_the_thread_alone_and_is_told_even_to_a_sink_that_was_full() {
         };
         (Box::new(sink), events)
     };
-    let make = |_, _| panic!("as a mistake in the shard would");
-    let mut thread = MediaThread::start(config(), make, sink).unwrap();
+    let make = || panic!("as a mistake in the shard would");
+    let mut thread = MediaThread::start(config(), &bells(), make, sink).unwrap();
     let address = thread.local_addresses()[0];
     let event = events.recv_timeout(PATIENCE).unwrap();
     assert!(matches!(event, Event::Stopped(StopReason::Panicked)), "{event:?}");
@@ -139,14 +135,37 @@ fn a_panic_ends_the_thread_alone_and_is_told_even_to_a_sink_that_was_full() {
 }
 
 #[test]
+fn when_one_thread_panics_the_others_are_woken_and_go_on() {
+    let bells = Bells::new(2).unwrap();
+    let mut mesh = crate::relay::mesh(2).into_iter();
+    let (broken, _gone) = sink(10);
+    let relays = mesh.next();
+    let make = || {
+        let _dropped_as_a_shard_would = relays;
+        panic!("as a mistake in the shard would")
+    };
+    let broken = MediaThread::start(config(), &bells, make, broken).unwrap();
+    let (sound, events) = sink(10);
+    let config = MediaConfig { shard: ShardIndex(1), ..config() };
+    let make = move || {
+        Shard::with_relays(shard_config(), mesh.next().unwrap())
+    };
+    let mut sound = MediaThread::start(config, &bells, make, sound).unwrap();
+    broken.stop();
+    sound.command(CommandId(7), leave()).unwrap();
+    let answer = events.recv_timeout(PATIENCE).unwrap();
+    assert!(matches!(answer, Event::Refused(CommandId(7), _)), "{answer:?}");
+}
+
+#[test]
 fn a_thread_whose_last_words_nobody_takes_can_still_be_stopped() {
     let (asked_sender, asked) = sync_channel(1);
     let sink = move |event| {
         let _told = asked_sender.try_send(());
         Err(event)
     };
-    let make = |_, _| panic!("as a mistake in the shard would");
-    let thread = MediaThread::start(config(), make, Box::new(sink)).unwrap();
+    let make = || panic!("as a mistake in the shard would");
+    let thread = MediaThread::start(config(), &bells(), make, Box::new(sink)).unwrap();
     asked.recv_timeout(PATIENCE).unwrap();
     thread.stop();
 }
@@ -162,14 +181,14 @@ fn an_idle_thread_sleeps_until_it_is_rung() {
         poll.add(thread_bell.as_fd(), BELL).unwrap();
         let sockets = vec![Socket::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 0).unwrap()];
         let outbox = Outbox::new(sockets, &poll).unwrap();
-        let clock = Clock::new();
-        let start = clock.now();
-        let shard = shard(start, clock.ntp(start));
+        let shard = shard();
         // An event a shard has when it is made, its first deadline among them, must not count as waking.
         let idle = shard.poll_timeout().is_none();
         let mut sink = |_| Ok(());
-        let wait = (&mut poll, &*thread_bell);
-        let mut turns = Turns::new(clock, wait, &mut commands, outbox, shard, &mut sink);
+        let (clock, bells) = (Clock::new(), bells());
+        let wait = (&mut poll, &*thread_bell, &bells);
+        let gather = Gather::new().unwrap();
+        let mut turns = Turns::new(clock, wait, gather, &mut commands, outbox, shard, &mut sink);
         loop {
             let next = turns.turn().unwrap();
             done.send((next, idle)).unwrap();

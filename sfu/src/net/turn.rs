@@ -7,8 +7,10 @@ use rtrb::Consumer;
 
 use super::batch::{Fill, RecvBatch};
 use super::clock::Clock;
+use super::gather::Gather;
 use super::outbox::{Backlog, Outbox};
 use super::poll::{Bell, Poll};
+use super::thread::Bells;
 use crate::command::{Command, CommandId};
 use crate::event::Event;
 use crate::metrics::Counters;
@@ -19,12 +21,14 @@ pub(super) struct Turns<'a> {
     pub(super) clock: Clock,
     pub(super) poll: &'a mut Poll,
     pub(super) bell: &'a Bell,
+    pub(super) bells: &'a Bells,
     pub(super) commands: &'a mut Consumer<(CommandId, Command)>,
     pub(super) outbox: Outbox,
     pub(super) shard: Shard,
     pub(super) news: News<'a>,
     received: RecvBatch,
     backlog: Backlog,
+    gather: Gather,
     /// Something is left that needs no waiting for.
     hurry: bool,
     counters: Counters,
@@ -41,7 +45,8 @@ pub(super) enum Next {
 impl<'a> Turns<'a> {
     pub(super) fn new(
         clock: Clock,
-        (poll, bell): (&'a mut Poll, &'a Bell),
+        (poll, bell, bells): (&'a mut Poll, &'a Bell, &'a Bells),
+        gather: Gather,
         commands: &'a mut Consumer<(CommandId, Command)>,
         outbox: Outbox,
         shard: Shard,
@@ -51,12 +56,14 @@ impl<'a> Turns<'a> {
             clock,
             poll,
             bell,
+            bells,
             commands,
             outbox,
             shard,
             news: News { sink, held: None },
             received: RecvBatch::new(),
             backlog: Backlog::None,
+            gather,
             hurry: true,
             counters: Counters::default(),
         }
@@ -69,7 +76,11 @@ impl<'a> Turns<'a> {
     pub(super) fn turn(&mut self) -> io::Result<Next> {
         let timeout = self.timeout();
         let ready = self.poll.wait(timeout)?;
-        self.clock.begin_turn();
+        // What is left to be sent must not wait for what comes.
+        if !self.hurry && self.backlog == Backlog::None && !ready.is_empty() {
+            self.gather.wait(self.clock.now(), self.shard.poll_timeout())?;
+        }
+        let begin = self.clock.begin_turn();
         self.counters.turns.count();
         self.hurry = false;
         for token in ready.iter().map(|readable| readable.0) {
@@ -86,12 +97,18 @@ impl<'a> Turns<'a> {
         let abandoned = self.commands.is_abandoned();
         self.take_commands();
         let now = self.clock.now();
+        self.hurry |= self.shard.handle_relays(now);
         if self.shard.poll_timeout().is_some_and(|due| due <= now) {
             self.shard.handle_timeout(now);
+        }
+        // Before sending, which takes longest: the other shards' receivers wait for nothing else.
+        while let Some(shard) = self.shard.poll_wake() {
+            self.bells.ring(shard);
         }
         self.transmit()?;
         let (shard, counters) = (&mut self.shard, &mut self.counters);
         self.news.tell(|| shard.poll_event(), counters);
+        self.gather.turn_took(self.clock.now() - begin);
         Ok(if abandoned && self.commands.is_empty() { Next::Stop } else { Next::Another })
     }
 

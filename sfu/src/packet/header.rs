@@ -258,54 +258,64 @@ impl HeaderTemplate {
     /// is used unless an element is longer than it can carry; a receiver that negotiated the dependency descriptor
     /// understands both (RFC 8285, section 4.1.2, `extmap-allow-mixed`; Chrome and Firefox read both unasked).
     pub fn write(&self, out: &mut [u8], fields: &HeaderFields<'_>) -> Option<usize> {
-        let sequence = fields.transport_sequence.map(u16::to_be_bytes);
-        let [_, send_time @ ..] = fields.absolute_send_time.unwrap_or_default().to_be_bytes();
-        let level = fields.passed.audio_level.map(|byte| [byte]);
-        let orientation = fields.passed.orientation.map(|byte| [byte]);
-        let elements: [(Extension, Option<&[u8]>); 8] = [
-            (Extension::Mid, Some(self.mid.0.as_bytes())),
-            (Extension::TransportSequence, sequence.as_ref().map(|bytes| bytes.as_slice())),
-            (Extension::AbsoluteSendTime, fields.absolute_send_time.map(|_| send_time.as_slice())),
-            (Extension::AudioLevel, level.as_ref().map(|bytes| bytes.as_slice())),
-            (Extension::Orientation, orientation.as_ref().map(|bytes| bytes.as_slice())),
-            (
-                Extension::PlayoutDelay,
-                fields.passed.playout_delay.as_ref().map(|bytes| bytes.as_slice()),
-            ),
-            (
-                Extension::AbsoluteCaptureTime,
-                fields.passed.capture_time.as_ref().map(CaptureTime::as_bytes),
-            ),
-            (Extension::DependencyDescriptor, fields.passed.dependency_descriptor),
-        ];
-        let written = elements.into_iter().filter_map(|(extension, bytes)| {
-            let bytes = bytes.filter(|bytes| (1..=255).contains(&bytes.len()))?;
-            Some((self.ids.id(extension)?, bytes))
-        });
+        let id = |extension| self.ids.id(extension);
+        let passed = &fields.passed;
+        let descriptor =
+            passed.dependency_descriptor.filter(|bytes| (1..=255).contains(&bytes.len()));
+        let descriptor = id(Extension::DependencyDescriptor).zip(descriptor);
+        // Nothing else can be too long: the mid has at most 16 bytes.
+        let long = descriptor.is_some_and(|(_, bytes)| bytes.len() > ONE_BYTE_ELEMENT_MAX);
         let mut writer = Writer::new(out);
-        self.write_fixed(&mut writer, fields, written.clone().next().is_some())?;
-        write_block(&mut writer, written)?;
-        Some(writer.length())
+        self.write_fixed(&mut writer, fields)?;
+        let mut block = BlockWriter {
+            start: writer.length(),
+            form: if long { Form::TwoByte } else { Form::OneByte },
+            writer,
+        };
+        if let Some(id) = id(Extension::Mid).filter(|_| !self.mid.0.is_empty()) {
+            block.put(id, self.mid.0.as_bytes())?;
+        }
+        if let Some((id, number)) = id(Extension::TransportSequence).zip(fields.transport_sequence)
+        {
+            block.put(id, &number.to_be_bytes())?;
+        }
+        if let Some((id, time)) = id(Extension::AbsoluteSendTime).zip(fields.absolute_send_time) {
+            let [_, time @ ..] = time.to_be_bytes();
+            block.put(id, &time)?;
+        }
+        if let Some((id, level)) = id(Extension::AudioLevel).zip(passed.audio_level) {
+            block.put(id, &[level])?;
+        }
+        if let Some((id, orientation)) = id(Extension::Orientation).zip(passed.orientation) {
+            block.put(id, &[orientation])?;
+        }
+        if let Some((id, delay)) = id(Extension::PlayoutDelay).zip(passed.playout_delay) {
+            block.put(id, &delay)?;
+        }
+        if let Some((id, time)) =
+            id(Extension::AbsoluteCaptureTime).zip(passed.capture_time.as_ref())
+        {
+            block.put(id, time.as_bytes())?;
+        }
+        if let Some((id, bytes)) = descriptor {
+            block.put(id, bytes)?;
+        }
+        block.end()
     }
 
-    fn write_fixed(
-        &self,
-        writer: &mut Writer<'_>,
-        fields: &HeaderFields<'_>,
-        extended: bool,
-    ) -> Option<()> {
+    #[inline]
+    fn write_fixed(&self, writer: &mut Writer<'_>, fields: &HeaderFields<'_>) -> Option<()> {
         let mut first = VERSION << 6 | u8::from(fields.csrc.is_some());
         if fields.padding {
             first |= PADDING_BIT;
         }
-        if extended {
-            first |= EXTENSION_BIT;
-        }
         let marker = if fields.marker { MARKER_BIT } else { 0 };
-        writer.put(&[first, marker | fields.payload_type.0 & !MARKER_BIT])?;
-        writer.put_u16(fields.sequence.0)?;
-        writer.put_u32(fields.timestamp.0)?;
-        writer.put_u32(self.ssrc.0)?;
+        let second = marker | fields.payload_type.0 & !MARKER_BIT;
+        let [s0, s1] = fields.sequence.0.to_be_bytes();
+        let [t0, t1, t2, t3] = fields.timestamp.0.to_be_bytes();
+        let [c0, c1, c2, c3] = self.ssrc.0.to_be_bytes();
+        let fixed: [u8; FIXED] = [first, second, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3];
+        writer.put(&fixed)?;
         match fields.csrc {
             Some(PublicationId(csrc)) => writer.put_u32(csrc),
             None => Some(()),
@@ -313,31 +323,43 @@ impl HeaderTemplate {
     }
 }
 
-fn write_block<'a>(
-    writer: &mut Writer<'_>,
-    elements: impl Iterator<Item = (ExtensionId, &'a [u8])> + Clone,
-) -> Option<()> {
-    let Some(longest) = elements.clone().map(|(_, bytes)| bytes.len()).max() else {
-        return Some(());
-    };
-    let form = if longest > ONE_BYTE_ELEMENT_MAX { Form::TwoByte } else { Form::OneByte };
-    writer.put_u16(match form {
-        Form::OneByte => ONE_BYTE_PROFILE,
-        Form::TwoByte => TWO_BYTE_PROFILE,
-    })?;
-    let words_at = writer.length();
-    writer.put_u16(0)?;
-    for (id, bytes) in elements {
-        let length = u8::try_from(bytes.len()).ok()?;
-        match form {
-            Form::OneByte => writer.put(&[id.value() << 4 | length.checked_sub(1)?])?,
-            Form::TwoByte => writer.put(&[id.value(), length])?,
+/// An extension block in the making; there is none before its first element.
+struct BlockWriter<'a> {
+    writer: Writer<'a>,
+    start: usize,
+    form: Form,
+}
+
+impl BlockWriter<'_> {
+    /// Adds an element of at most 16 bytes in the one-byte form, 255 in the other.
+    #[inline]
+    fn put(&mut self, id: ExtensionId, bytes: &[u8]) -> Option<()> {
+        if self.writer.length() == self.start {
+            let [p0, p1] = match self.form {
+                Form::OneByte => ONE_BYTE_PROFILE.to_be_bytes(),
+                Form::TwoByte => TWO_BYTE_PROFILE.to_be_bytes(),
+            };
+            self.writer.put(&[p0, p1, 0, 0])?;
         }
-        writer.put(bytes)?;
+        let length = u8::try_from(bytes.len()).ok()?;
+        match self.form {
+            Form::OneByte => self.writer.put(&[id.value() << 4 | length.checked_sub(1)?])?,
+            Form::TwoByte => self.writer.put(&[id.value(), length])?,
+        }
+        self.writer.put(bytes)
     }
-    writer.pad_to_word()?;
-    let words = (writer.length() - words_at - 2) / 4;
-    writer.set_u16(words_at, u16::try_from(words).ok()?)
+
+    /// Ends the block, and with it the header; returns the header's length.
+    #[inline]
+    fn end(mut self) -> Option<usize> {
+        if self.writer.length() > self.start {
+            self.writer.pad_to_word()?;
+            let words = (self.writer.length() - self.start) / 4 - 1;
+            self.writer.set_u16(self.start + 2, u16::try_from(words).ok()?)?;
+            self.writer.set_bits(0, EXTENSION_BIT)?;
+        }
+        Some(self.writer.length())
+    }
 }
 
 /// RFC 3550, section 5.1.

@@ -22,6 +22,7 @@ impl<'a> Writer<'a> {
         self.out.get(..self.length).unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn put(&mut self, bytes: &[u8]) -> Option<()> {
         let end = self.length.checked_add(bytes.len())?;
         self.out.get_mut(self.length..end)?.copy_from_slice(bytes);
@@ -39,9 +40,17 @@ impl<'a> Writer<'a> {
 
     /// Zeros up to the next multiple of four bytes.
     pub(super) fn pad_to_word(&mut self) -> Option<()> {
-        while !self.length.is_multiple_of(4) {
-            self.put(&[0])?;
+        match self.length % 4 {
+            1 => self.put(&[0; 3]),
+            2 => self.put(&[0; 2]),
+            3 => self.put(&[0; 1]),
+            _ => Some(()),
         }
+    }
+
+    /// Sets bits of a byte that was written at `place`.
+    pub(super) fn set_bits(&mut self, place: usize, bits: u8) -> Option<()> {
+        *self.out.get_mut(place)? |= bits;
         Some(())
     }
 

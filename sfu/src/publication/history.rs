@@ -6,6 +6,7 @@ use arrayvec::ArrayVec;
 use simulcast::RtpTimestamp;
 use simulcast::codec::PacketInfo;
 use simulcast::frames::Place;
+use simulcast::rewriter::Beginning;
 
 use crate::net::batch::DATAGRAM_MAX;
 use crate::packet::extension::CaptureTime;
@@ -41,6 +42,8 @@ pub struct Meta {
     pub info: PacketInfo,
     /// The place of its frame among those of its encoding.
     pub place: Place,
+    /// How its payload begins for each receiver.
+    pub beginning: Beginning,
 }
 
 /// A packet as the history holds it.
@@ -74,6 +77,8 @@ struct Entry {
     meta: Meta,
     /// Where it begins, counted as `written`.
     start: u64,
+    /// The same as a place in the arena.
+    offset: usize,
     descriptor_length: u16,
     payload_length: u16,
 }
@@ -114,6 +119,7 @@ impl History {
         let entry = Entry {
             meta,
             start,
+            offset: at,
             descriptor_length: u16::try_from(descriptor.len()).ok()?,
             payload_length: u16::try_from(payload.len()).ok()?,
         };
@@ -139,7 +145,7 @@ impl History {
         if self.written - entry.start > self.arena.len() as u64 {
             return None;
         }
-        let from = self.offset(entry.start);
+        let from = entry.offset;
         let middle = from + usize::from(entry.descriptor_length);
         let to = middle + usize::from(entry.payload_length);
         Some(Recorded {
@@ -226,6 +232,7 @@ mod tests {
             capture_time: None,
             info: PacketInfo { starts_keyframe: true, ..PacketInfo::default() },
             place: Place::WHOLE,
+            beginning: Beginning::UNCHANGED,
         }
     }
 

@@ -21,15 +21,21 @@ pub mod uplink;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
-use simulcast::codec::PacketInfo;
+use simulcast::codec::{Codec, PacketInfo};
 use simulcast::frames::{Frames, Place};
 use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
+use simulcast::rewriter::Beginning;
 use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber, Spread};
 
+use crate::channel::{ChannelKey, VoiceKey};
 use crate::channel::participant::ParticipantKey;
 use crate::drop::DropReason;
-use crate::media::{MediaKind, PayloadMap, PayloadType, PublicationSpec, SlotId, Ssrc};
+use crate::media::{
+    MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationSpec, SlotId, Ssrc,
+};
 use crate::packet::extension::Extensions;
+use crate::relay::ShardIndex;
+use clock::PublisherClock;
 use demand::{Demand, KeyframeDemand, LayerDemand};
 use history::{History, HistoryKey, Meta};
 use layers::{Layers, TEMPORAL_ALL};
@@ -45,7 +51,11 @@ slotmap::new_key_type! {
 #[derive(Debug)]
 pub struct Publication {
     /// Who uploads it.
-    pub owner: ParticipantKey,
+    pub owner: ParticipantId,
+    /// In which channel.
+    pub channel: ChannelKey,
+    /// Where its packets come from.
+    pub feed: Feed,
     /// What was negotiated for it.
     pub spec: PublicationSpec,
     /// The last packets, for all receivers.
@@ -57,6 +67,25 @@ pub struct Publication {
     layer_demand: LayerDemand,
     encodings: ArrayVec<EncodingState, ENCODINGS_MAX>,
     subscribers: Vec<Subscriber>,
+}
+
+/// Where a publication's packets come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Feed {
+    /// A transport of this shard.
+    Received {
+        /// Whose.
+        from: ParticipantKey,
+    },
+    /// Another shard, over a relay.
+    Mirrored {
+        /// Which.
+        shard: ShardIndex,
+        /// Its key there.
+        publication: PublicationKey,
+        /// The publisher's clock, as that shard knows it.
+        clock: PublisherClock,
+    },
 }
 
 /// A slot that carries a publication.
@@ -197,7 +226,13 @@ pub struct Incoming<'a> {
 
 impl Incoming<'_> {
     /// What the history keeps of it beside its bytes.
-    const fn meta(&self, payload: u8, sequence: u64, info: PacketInfo, place: Place) -> Meta {
+    fn meta(
+        &self,
+        (payload, codec): (u8, Codec),
+        sequence: u64,
+        info: PacketInfo,
+        place: Place,
+    ) -> Meta {
         let extensions = &self.extensions;
         Meta {
             encoding: self.encoding,
@@ -212,6 +247,7 @@ impl Incoming<'_> {
             capture_time: extensions.capture_time,
             info,
             place,
+            beginning: Beginning::new(codec, self.payload),
         }
     }
 }
@@ -233,10 +269,54 @@ pub enum Received {
     },
 }
 
+impl Incoming<'_> {
+    /// Everything of it that has a fixed size. The parts that told whose packet it is are left out: they have served.
+    #[must_use]
+    pub const fn without_bytes(&self) -> Incoming<'static> {
+        let Extensions {
+            transport_sequence,
+            absolute_send_time,
+            audio_level,
+            orientation,
+            playout_delay,
+            capture_time,
+            ..
+        } = self.extensions;
+        Incoming {
+            encoding: self.encoding,
+            ssrc: self.ssrc,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            payload_type: self.payload_type,
+            marker: self.marker,
+            payload: &[],
+            extensions: Extensions {
+                mid: None,
+                rid: None,
+                repaired_rid: None,
+                transport_sequence,
+                absolute_send_time,
+                audio_level,
+                orientation,
+                playout_delay,
+                capture_time,
+                dependency_descriptor: None,
+            },
+            retransmitted: self.retransmitted,
+            arrival: self.arrival,
+        }
+    }
+}
+
 impl Publication {
     /// A publication from which nothing has arrived yet.
     #[must_use]
-    pub fn new(owner: ParticipantKey, spec: PublicationSpec) -> Self {
+    pub fn new(
+        owner: ParticipantId,
+        channel: ChannelKey,
+        feed: Feed,
+        spec: PublicationSpec,
+    ) -> Self {
         let encodings =
             spec.encodings.iter().take(ENCODINGS_MAX).map(|_| EncodingState::new()).collect();
         let (bytes, packets) = match spec.source.kind() {
@@ -245,6 +325,8 @@ impl Publication {
         };
         Self {
             owner,
+            channel,
+            feed,
             spec,
             history: History::new(bytes, packets),
             live: false,
@@ -311,7 +393,7 @@ impl Publication {
             Spread::Encodings => place.of_encoding(packet.encoding),
             Spread::Layers => place,
         };
-        let meta = packet.meta(payload, index, info, place);
+        let meta = packet.meta((payload, codec), index, info, place);
         let key = self
             .history
             .push(meta, descriptor.unwrap_or_default(), packet.payload)
@@ -457,6 +539,12 @@ impl Publication {
         })
     }
 
+    /// The encodings of which a keyframe is to be asked of another shard now.
+    pub fn keyframes_wanted(&mut self, now: Instant) -> impl Iterator<Item = u8> {
+        let wanted = self.encodings.iter_mut().zip(0u8..);
+        wanted.filter_map(move |(encoding, place)| encoding.demand.poll(now).then_some(place))
+    }
+
     /// When [`Self::keyframe_requests`] or [`Self::losses`] have something to say.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -464,6 +552,29 @@ impl Publication {
         let demands = begun().filter_map(|encoding| encoding.demand.deadline());
         let losses = begun().filter_map(|encoding| encoding.stream.as_ref()?.nack_deadline());
         demands.chain(losses.filter(|_| self.spec.feedback.nack)).min()
+    }
+
+    /// The heights of its encodings, lowest first; 0 where unknown.
+    #[must_use]
+    pub fn heights(&self) -> [u16; ENCODINGS_MAX] {
+        let mut heights = [0; ENCODINGS_MAX];
+        for (height, encoding) in heights.iter_mut().zip(&self.encodings) {
+            *height = encoding.height;
+        }
+        heights
+    }
+
+    /// Takes over heights that another shard has learnt.
+    pub fn learn_heights(&mut self, heights: [u16; ENCODINGS_MAX]) {
+        for (encoding, height) in self.encodings.iter_mut().zip(heights) {
+            encoding.height = height;
+        }
+    }
+
+    /// Its place among the voices of its channel.
+    #[must_use]
+    pub const fn voice(&self, key: PublicationKey) -> VoiceKey {
+        VoiceKey { id: self.spec.id, key }
     }
 
     /// The slots that carry it.

@@ -8,8 +8,9 @@ use crate::channel::participant::{Participant, ParticipantKey, Prefer};
 use crate::command::{Command, CommandError, Join, Negotiate, Silenced, View, Voice};
 use crate::event::{Event, LostReason};
 use crate::media::{MediaKind, ParticipantId, PublicationSpec, SlotSpec};
-use crate::publication::Publication;
+use crate::publication::{Feed, Publication};
 use crate::publication::uplink::Uplink;
+use crate::relay::message::Message;
 use crate::subscription::slot::{Slot, SlotView};
 use crate::transport::Transport;
 
@@ -62,8 +63,10 @@ impl Shard {
         let channel = match self.tables.channel_by_id(join.channel) {
             Some(channel) => channel,
             None => {
-                let voices = self.config.limits.voices;
-                self.tables.insert_channel(VoiceChannel::new(now, join.channel, voices))
+                let (voices, attending) =
+                    (self.config.limits.voices, self.tables.attending(join.channel));
+                self.relays.tell(self.relays.others(), &Message::Attend(join.channel));
+                self.tables.insert_channel(VoiceChannel::new(now, join.channel, voices, attending))
             }
         };
         let participant = Participant::new(now, join.participant, channel, transport);
@@ -78,6 +81,8 @@ impl Shard {
         self.replace_publications(now, key, negotiate.publications);
         let Some(participant) = self.tables.participants.get_mut(key) else { return Ok(()) };
         participant.cname = negotiate.cname;
+        let more = negotiate.slots.len().saturating_sub(participant.slots.len());
+        participant.slots.reserve_exact(more);
         for spec in negotiate.slots {
             match participant.slots.get_mut(usize::from(spec.id.0)) {
                 Some(slot) => slot.renegotiate(spec),
@@ -99,7 +104,7 @@ impl Shard {
         specs: Vec<PublicationSpec>,
     ) {
         let Some(participant) = self.tables.participants.get(owner) else { return };
-        let channel = participant.channel;
+        let (id, channel) = (participant.id, participant.channel);
         let old = participant.publications.clone();
         let mut kept = Vec::with_capacity(specs.len());
         for spec in specs {
@@ -115,12 +120,15 @@ impl Shard {
                     }
                     key
                 }
-                None => publications.insert(Publication::new(owner, spec)),
+                None => {
+                    let feed = Feed::Received { from: owner };
+                    publications.insert(Publication::new(id, channel, feed, spec))
+                }
             };
             kept.push(key);
         }
         for key in old.iter().filter(|key| !kept.contains(key)) {
-            self.end_publication(*key, channel);
+            self.end_publication(*key);
         }
         if let Some(channel) = self.tables.channels.get_mut(channel) {
             channel.publications.extend(kept.iter().filter(|key| !old.contains(key)));
@@ -138,7 +146,8 @@ impl Shard {
         });
         participant.uplink =
             needs_remb.then(|| participant.uplink.take().unwrap_or_else(|| Uplink::new(now)));
-        participant.publications = kept;
+        participant.publications.clone_from(&kept);
+        kept.into_iter().for_each(|key| self.announce(key));
     }
 
     fn voice(&mut self, now: Instant, id: ParticipantId, voice: Voice) -> Result<(), CommandError> {
@@ -223,9 +232,12 @@ impl Shard {
         let participant = self.tables.participants.get(key)?;
         let channel = participant.channel;
         for publication in participant.publications.clone() {
-            self.end_publication(publication, channel);
+            self.end_publication(publication);
         }
         self.unsubscribe_all(key);
+        if self.tables.channels.get(channel).is_some_and(|it| it.members == [key]) {
+            self.quit(channel);
+        }
         let mut participant = self.tables.remove_participant(key)?;
         self.say_goodbye(&mut participant);
         self.seat(now, channel);

@@ -8,17 +8,17 @@ use simulcast::{Bitrate, Layer};
 use super::Shard;
 use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_INTERVAL};
 use crate::channel::speakers::Speaking;
-use crate::channel::{ChannelKey, VoiceChannel};
+use crate::channel::{ChannelKey, VoiceChannel, VoiceKey};
 use crate::event::{Event, LostReason, Reason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::Direction;
 use crate::packet::feedback::{self, ReportBlock};
 use crate::publication::demand::Demand;
 use crate::publication::receive::Reception;
-use crate::publication::{Publication, PublicationKey};
+use crate::publication::{Feed, Publication, PublicationKey};
 
 impl Shard {
-    /// The earliest moment at which a participant has something to do.
+    /// The earliest moment at which a participant has something to do, pacing aside.
     pub(super) fn deadline(&self, key: ParticipantKey) -> Option<Instant> {
         let participant = self.tables.participants.get(key)?;
         let mut earliest = participant.transport.deadline();
@@ -207,7 +207,7 @@ impl Shard {
     /// Applies a participant's targets: to its selectors, and to those whom they ask for something.
     fn aim(&mut self, now: Instant, key: ParticipantKey) {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
-        let (mut waiting, mut asleep, mut is_news) = (Vec::new(), Vec::new(), false);
+        let (mut waiting, mut watched, mut is_news) = (Vec::new(), Vec::new(), false);
         for slot in &mut participant.slots {
             let Some(subscription) = slot.subscription.as_mut() else { continue };
             let before = subscription.reason;
@@ -217,11 +217,9 @@ impl Shard {
                 subscription.reason = Reason::Codec;
             } else if let (Some(target), Some(publication)) = (target, publication) {
                 subscription.aim(target, publication);
+                watched.push((subscription.publication, subscription.demand));
                 if subscription.selector.wants_keyframe().is_some() {
                     waiting.push(slot.spec.id);
-                }
-                if publication.lacks(subscription.demand) {
-                    asleep.push(publication.owner);
                 }
             }
             is_news |= subscription.reason != before;
@@ -229,14 +227,24 @@ impl Shard {
         for slot in waiting {
             self.want_keyframe(now, key, slot);
         }
-        for owner in asleep {
-            if let Some(participant) = self.tables.participants.get_mut(owner) {
-                participant.agenda.allocation = now;
-                self.touch(owner);
-            }
+        for (publication, demand) in watched {
+            self.wake(now, publication, demand);
+            self.pass_demand_on(now, publication);
         }
         if is_news {
             self.tell_assignments(key);
+        }
+    }
+
+    /// Lets a publisher be told soon where `demand` wants what it was told not to send.
+    fn wake(&mut self, now: Instant, key: PublicationKey, demand: Demand) {
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        let Feed::Received { from } = publication.feed else { return };
+        if publication.lacks(demand)
+            && let Some(participant) = self.tables.participants.get_mut(from)
+        {
+            participant.agenda.allocation = now;
+            self.touch(from);
         }
     }
 
@@ -258,10 +266,11 @@ impl Shard {
         }
     }
 
-    /// What all receivers of a publication want of it. One that is not live has none, and must begin to be seen.
+    /// What all receivers of a publication want of it. One that is not live has none, and must begin to be seen; what other
+    /// shards want of one that is mirrored there is not known here, and is everything.
     fn demand(&self, key: PublicationKey) -> Demand {
         let Some(publication) = self.tables.publications.get(key) else { return Demand::NONE };
-        if !publication.live {
+        if !publication.live || self.has_audience_elsewhere(key) {
             return Demand::ALL;
         }
         let wanted = publication.subscribers().iter().filter_map(|subscriber| {
@@ -276,16 +285,19 @@ impl Shard {
     pub(super) fn tell_speakers(&mut self, now: Instant, key: ChannelKey) {
         let Some(channel) = self.tables.channels.get_mut(key) else { return };
         let Some(active) = channel.speakers.active(now) else { return };
-        let (publications, participants) = (&self.tables.publications, &self.tables.participants);
-        let speaker = |speaking: &Speaking<PublicationKey>| {
-            let owner = publications.get(speaking.who)?.owner;
-            Some(Speaker { participant: participants.get(owner)?.id, level: speaking.level })
+        let publications = &self.tables.publications;
+        let speaker = |speaking: &Speaking<VoiceKey>| {
+            let participant = publications.get(speaking.who.key)?.owner;
+            Some(Speaker { participant, level: speaking.level })
         };
         let speakers: Vec<_> = active.iter().filter_map(speaker).collect();
         if speakers != channel.told {
             channel.told.clone_from(&speakers);
-            let id = channel.id;
-            self.tell(Event::Speakers(id, speakers));
+            let (id, attending) = (channel.id, channel.attending);
+            // All shards find the same people; the first of those concerned speaks for all.
+            if attending.first().is_none_or(|other| self.relays.index < other) {
+                self.tell(Event::Speakers(id, speakers));
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ impl Shard {
         }
         let absolute_send_time = absolute_send_time(self.ntp(now));
         while let Some(key) = self.ready.first() {
+            self.fetch_ahead();
             let Some(participant) = self.tables.participants.get_mut(key) else {
                 self.ready.pop();
                 continue;
@@ -38,16 +39,34 @@ impl Shard {
             if participant.transmit(&mut sending) == Fill::Full {
                 return Fill::Full;
             }
+            let rest = participant.transport.pacer.deadline();
             self.ready.pop();
-            self.rearm(key);
+            if let Some(paced) = rest {
+                self.wake_for(key, paced);
+            }
         }
         Fill::Empty
     }
 
-    /// What was sent may have moved the pacer's deadline.
-    fn rearm(&mut self, key: ParticipantKey) {
-        if let Some(deadline) = self.deadline(key) {
-            self.wheel.arm(place(key), key, deadline);
+    /// Has the memory of those who come next fetched, while the packets of the present one are sealed.
+    fn fetch_ahead(&self) {
+        let participant =
+            |place| self.ready.nth(place).and_then(|key| self.tables.participants.get(key));
+        if let Some(next) = participant(2) {
+            next.fetch();
+        }
+        if let Some(next) = participant(1) {
+            next.transport.fetch_log();
+            if let Some(outgoing) = next.transport.pacer.next() {
+                next.fetch_slot(outgoing.slot);
+            }
+        }
+    }
+
+    /// Arms the timer of a participant whose pacer keeps something back.
+    fn wake_for(&mut self, key: ParticipantKey, paced: Instant) {
+        if let Some(duties) = self.deadline(key) {
+            self.wheel.arm(place(key), key, duties.min(paced));
         }
     }
 
@@ -93,11 +112,12 @@ impl Participant {
         outgoing: &Outgoing,
         sending: &mut Sending<'_>,
     ) -> Result<(), DropReason> {
-        let publication =
-            sending.publications.get(outgoing.publication).ok_or(DropReason::SlotChanged)?;
-        let recorded = publication.history.get(outgoing.key).ok_or(DropReason::HistoryOverrun)?;
         let place = usize::from(outgoing.slot.0);
         let slot = self.slots.get_mut(place).ok_or(DropReason::SlotChanged)?;
+        let publication =
+            slot.carried(outgoing).and_then(|carried| sending.publications.get(carried));
+        let publication = publication.ok_or(DropReason::SlotChanged)?;
+        let recorded = publication.history.get(outgoing.key).ok_or(DropReason::HistoryOverrun)?;
         let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
         let postmark = Postmark {
             publication: publication.spec.id,

@@ -10,6 +10,10 @@ use crate::metrics::Direction;
 use crate::net::batch::Datagram;
 use crate::packet::feedback::{NackEntries, ReportBlock, Rtcp, SenderReport, packets};
 use crate::publication::clock::ntp_units;
+use crate::publication::streams::Origin;
+use crate::publication::{Feed, PublicationKey};
+use crate::relay::ShardSet;
+use crate::relay::message::{Message, Report};
 use crate::subscription::forward::Outgoing;
 use crate::transport::pacer::Class;
 use crate::transport::sent::Resend;
@@ -62,12 +66,21 @@ impl Shard {
         let SenderReport { ssrc, ntp, timestamp, .. } = *report;
         let ours = self.ntp(arrival);
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
-        let Some(origin) = participant.streams.known(ssrc) else { return };
+        let Some(Origin { publication, encoding, .. }) = participant.streams.known(ssrc) else {
+            return;
+        };
         participant.clock.sender_report(ntp, ours);
-        let publication = self.tables.publications.get_mut(origin.publication);
-        if let Some(stream) =
-            publication.and_then(|publication| publication.stream(origin.encoding))
-        {
+        let clock = participant.clock;
+        let report = Report { publication, encoding, arrival, ntp, timestamp, clock };
+        self.take_in_report(report);
+        self.relay_about(publication, &Message::Report(report));
+    }
+
+    /// A sender report about a publication, received or mirrored.
+    pub(super) fn take_in_report(&mut self, report: Report) {
+        let Report { publication, encoding, arrival, ntp, timestamp, .. } = report;
+        let publication = self.tables.publications.get_mut(publication);
+        if let Some(stream) = publication.and_then(|publication| publication.stream(encoding)) {
             stream.sender_report(arrival, ntp, timestamp);
         }
     }
@@ -148,10 +161,31 @@ impl Shard {
             subscription.selector.wants_keyframe().or_else(|| subscription.selector.current());
         let (Some(layer), publication) = (layer, subscription.publication) else { return };
         let encoding = subscription.selector.encoding_of(layer);
-        if let Some(publication) = self.tables.publications.get_mut(publication) {
-            publication.want_keyframe(now, encoding);
-            let owner = publication.owner;
-            self.touch(owner);
+        self.want_keyframe_of(now, publication, encoding);
+    }
+
+    /// Asks for a keyframe of a publication's encoding: its publisher where it is received, else the shard that receives it.
+    pub(super) fn want_keyframe_of(&mut self, now: Instant, key: PublicationKey, encoding: u8) {
+        let Some(publication) = self.tables.publications.get_mut(key) else { return };
+        publication.want_keyframe(now, encoding);
+        match publication.feed {
+            Feed::Received { from } => self.touch(from),
+            Feed::Mirrored { .. } => self.pass_demand_on(now, key),
+        }
+    }
+
+    /// Asks the shard that receives a mirrored publication for the keyframes that are wanted here.
+    pub(super) fn pass_demand_on(&mut self, now: Instant, key: PublicationKey) {
+        let Some(publication) = self.tables.publications.get_mut(key) else { return };
+        match publication.feed {
+            Feed::Received { .. } => {}
+            Feed::Mirrored { shard, publication: there, .. } => {
+                // Asked as often as a publisher would be; that shard merges what its peers want.
+                for encoding in publication.keyframes_wanted(now) {
+                    let wanted = Message::WantKeyframe { publication: there, encoding };
+                    self.relays.tell(ShardSet::only(shard), &wanted);
+                }
+            }
         }
     }
 
@@ -162,6 +196,8 @@ impl Shard {
         if let Some(publication) = self.tables.publications.get_mut(origin.publication) {
             publication.end_stream(ssrc);
         }
+        let publication = origin.publication;
+        self.relay_about(publication, &Message::EndStream { publication, ssrc });
     }
 
     /// A moment in our NTP clock.

@@ -5,9 +5,11 @@
 //! | `tables` | participants, publications, channels, and by what they are found |
 //! | `ingress` | a datagram's way in: STUN, DTLS, RTP, to the receivers' pacers |
 //! | `feedback` | what RTCP says: losses, keyframes, reports |
+//! | `handshakes` | how many DTLS datagrams a turn carries out |
 //! | `control` | commands |
 //! | `seating` | which publications play in whose slots |
 //! | `duties` | what is due by time: NACKs, feedback, reports, keyframe requests, allocation |
+//! | `relays` | what goes to other shards, and what comes from them |
 //! | `egress` | the way out: control messages, then what the pacers release |
 //!
 //! Invariants: no clock, randomness or environment; the same calls give the same bytes (DTLS aside, whose library
@@ -17,7 +19,9 @@ mod control;
 mod duties;
 mod egress;
 mod feedback;
+mod handshakes;
 mod ingress;
+mod relays;
 mod seating;
 mod tables;
 
@@ -32,8 +36,10 @@ use crate::config::ShardConfig;
 use crate::event::Event;
 use crate::metrics::{Counters, Snapshot};
 use crate::net::batch::{Fill, RecvBatch, SendBatch};
+use crate::relay::{Relays, ShardIndex};
 use crate::timer::Wheel;
 use egress::Farewells;
+use handshakes::Handshakes;
 use tables::Tables;
 
 /// All state of one media thread.
@@ -41,12 +47,14 @@ use tables::Tables;
 pub struct Shard {
     config: ShardConfig,
     tables: Tables,
+    relays: Relays,
     wheel: Wheel<ParticipantKey>,
     /// Whose deadline or output may have changed since the last settling, each once.
     touched: Touched,
     /// Who may have something to send, each once.
     ready: Touched,
     farewells: Farewells,
+    handshakes: Handshakes,
     events: VecDeque<Event>,
     counters: Counters,
     next_metrics: Instant,
@@ -60,15 +68,23 @@ struct Touched {
 }
 
 impl Shard {
-    /// An empty shard.
+    /// An empty shard that knows of no other.
     #[must_use]
     pub fn new(config: ShardConfig) -> Self {
+        Self::with_relays(config, Relays::default())
+    }
+
+    /// An empty shard, one of those that [`mesh`](crate::relay::mesh) connects.
+    #[must_use]
+    pub fn with_relays(config: ShardConfig, relays: Relays) -> Self {
         Self {
             tables: Tables::new(config.hash_seed),
+            relays,
             wheel: Wheel::new(config.start),
             touched: Touched::default(),
             ready: Touched::default(),
             farewells: Farewells::default(),
+            handshakes: Handshakes::default(),
             events: VecDeque::new(),
             counters: Counters::default(),
             next_metrics: config.start + METRICS_INTERVAL,
@@ -99,6 +115,7 @@ impl Shard {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.go_on_with_handshakes(now);
         let mut due = Vec::new();
         self.wheel.expired(now, &mut due);
         for key in due {
@@ -109,8 +126,22 @@ impl Shard {
         self.settle();
     }
 
+    /// Takes in what other shards sent. Returns whether something is left for another turn.
+    pub fn handle_relays(&mut self, now: Instant) -> bool {
+        let left = self.take_from_relays(now);
+        self.settle();
+        left
+    }
+
+    /// The next of the other shards that was sent something: its thread is to be woken, so that it calls
+    /// [`Self::handle_relays`].
+    pub fn poll_wake(&mut self) -> Option<ShardIndex> {
+        self.relays.poll_wake()
+    }
+
     /// Writes what is to be sent into `out`. After [`Fill::Full`], send and clear `out` and call again.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut SendBatch) -> Fill {
+        self.handshakes.end_turn();
         let fill = self.transmit(now, out);
         self.settle();
         fill
@@ -125,7 +156,7 @@ impl Shard {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         // Metrics alone wake nobody: an empty shard sleeps.
-        self.wheel.next()
+        self.handshakes.waiting_since().or_else(|| self.wheel.next())
     }
 
     fn tell(&mut self, event: Event) {
@@ -173,6 +204,10 @@ impl Touched {
         let key = self.order.pop_front()?;
         self.within.remove(key);
         Some(key)
+    }
+
+    fn nth(&self, place: usize) -> Option<ParticipantKey> {
+        self.order.get(place).copied()
     }
 
     fn first(&self) -> Option<ParticipantKey> {

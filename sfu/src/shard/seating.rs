@@ -8,7 +8,8 @@ use crate::channel::assign::{Place, Wish, assign};
 use crate::channel::participant::{Participant, ParticipantKey};
 use crate::event::{Assignment, Event};
 use crate::media::{MediaKind, SlotId, Source};
-use crate::publication::{PublicationKey, Subscriber};
+use crate::publication::{Feed, PublicationKey, Subscriber};
+use crate::relay::message::Message;
 use crate::subscription::Subscription;
 
 impl Shard {
@@ -56,10 +57,11 @@ impl Shard {
 
     fn seat_pictures(&mut self, now: Instant, channel: ChannelKey, member: ParticipantKey) {
         let Some(channel) = self.tables.channels.get(channel) else { return };
+        let Some(id) = self.tables.participants.get(member).map(|member| member.id) else { return };
         let others = channel.publications.iter().copied().filter(|key| {
             let publication = self.tables.publications.get(*key);
             publication.is_some_and(|it| {
-                it.live && it.owner != member && it.spec.source.kind() == MediaKind::Video
+                it.live && it.owner != id && it.spec.source.kind() == MediaKind::Video
             })
         });
         let wishes: Vec<_> = others.map(|publication| Wish { publication, pair: None }).collect();
@@ -82,11 +84,11 @@ impl Shard {
             .slots_of(MediaKind::Audio)
             .count()
             .min(usize::from(self.config.limits.voices));
-        let others = channel.voices.iter().copied().filter(|key| {
+        let others = channel.voices.iter().map(|voice| voice.key).filter(|key| {
             self.tables
                 .publications
                 .get(*key)
-                .is_some_and(|publication| publication.owner != member)
+                .is_some_and(|publication| publication.owner != participant.id)
         });
         let heard = others.take(if participant.voice.deafened { 0 } else { places });
         let wishes: Vec<_> = heard
@@ -188,43 +190,56 @@ impl Shard {
             }
         }
         let own = participant.publications.clone();
-        for key in own {
-            let Some(publication) = self.tables.publications.get(key) else { continue };
-            for subscriber in publication.subscribers() {
-                let receiver = self.tables.participants.get_mut(subscriber.participant);
-                let Some(slot) = receiver.and_then(|it| it.slot(subscriber.slot)) else { continue };
-                if let Some(subscription) = &mut slot.subscription {
-                    subscription.renegotiate(publication, &slot.spec);
-                }
+        own.into_iter().for_each(|key| self.resubscribe_to(key));
+    }
+
+    /// The same for all who subscribe to a publication whose payload types may have changed.
+    pub(super) fn resubscribe_to(&mut self, key: PublicationKey) {
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        for subscriber in publication.subscribers() {
+            let receiver = self.tables.participants.get_mut(subscriber.participant);
+            let Some(slot) = receiver.and_then(|it| it.slot(subscriber.slot)) else { continue };
+            if let Some(subscription) = &mut slot.subscription {
+                subscription.renegotiate(publication, &slot.spec);
             }
         }
     }
 
     /// Ends a publication: nobody carries it any more.
-    pub(super) fn end_publication(&mut self, key: PublicationKey, channel: ChannelKey) {
+    pub(super) fn end_publication(&mut self, key: PublicationKey) {
+        self.relay_about(key, &Message::Unpublish(key));
         let Some(publication) = self.tables.publications.get(key) else { return };
+        let (voice, channel) = (publication.voice(key), publication.channel);
         for Subscriber { participant, slot } in publication.subscribers().to_vec() {
             self.unsubscribe(participant, slot);
         }
         if let Some(channel) = self.tables.channels.get_mut(channel) {
-            channel.remove_publication(key);
+            channel.remove_publication(voice);
         }
         self.tables.publications.remove(key);
     }
 
     /// Takes a publication out of its slots where its owner switched it off. It comes back with its first packet after.
     pub(super) fn switch(&mut self, key: PublicationKey) {
-        let Some(publication) = self.tables.publications.get_mut(key) else { return };
-        let Some(owner) = self.tables.participants.get(publication.owner) else { return };
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        let Feed::Received { from } = publication.feed else { return };
+        let Some(owner) = self.tables.participants.get(from) else { return };
         let is_on = owner.has_on(publication.spec.source) && publication.spec.active;
         if is_on && !publication.silenced {
             return;
         }
+        self.relay_about(key, &Message::SwitchOff(key));
+        self.switch_off(key);
+    }
+
+    /// Takes a publication, received or mirrored, out of its slots with the next seating.
+    pub(super) fn switch_off(&mut self, key: PublicationKey) {
+        let Some(publication) = self.tables.publications.get_mut(key) else { return };
         publication.live = false;
         if publication.spec.source.kind() == MediaKind::Audio
-            && let Some(channel) = self.tables.channels.get_mut(owner.channel)
+            && let Some(channel) = self.tables.channels.get_mut(publication.channel)
         {
-            channel.speakers.removed(key);
+            channel.speakers.removed(publication.voice(key));
         }
     }
 
@@ -246,10 +261,10 @@ impl Shard {
     fn assignment(&self, slot: &crate::subscription::slot::Slot) -> Option<Assignment> {
         let subscription = slot.subscription.as_ref()?;
         let publication = self.tables.publications.get(subscription.publication)?;
-        let publisher = self.tables.participants.get(publication.owner)?.id;
         let (slot, source) = (slot.spec.id, publication.spec.source);
+        let (id, publisher) = (publication.spec.id, publication.owner);
         let reason = subscription.reason;
-        Some(Assignment { slot, publication: publication.spec.id, publisher, source, reason })
+        Some(Assignment { slot, publication: id, publisher, source, reason })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::command::IceCredentials;
 use crate::media::{ChannelId, ParticipantId};
 use crate::net::batch::Path;
 use crate::publication::{Publication, PublicationKey};
+use crate::relay::{ShardIndex, ShardSet};
 use crate::transport::ice::Accepted;
 
 /// Participants, publications and channels, each in one place, and the ways to find them.
@@ -26,6 +27,8 @@ pub(super) struct Tables {
     by_channel_id: HashMap<ChannelId, ChannelKey, SeededHash>,
     by_ufrag: HashMap<ArrayString<32>, ParticipantKey, SeededHash>,
     by_path: HashMap<Path, ParticipantKey, SeededHash>,
+    /// Which other shards have members in a channel, whether or not it is here.
+    attending: HashMap<ChannelId, ShardSet, SeededHash>,
 }
 
 /// Hashes what peers choose (addresses, user name fragments) with a key they don't know.
@@ -53,6 +56,7 @@ impl Tables {
             by_channel_id: HashMap::with_hasher(hash),
             by_ufrag: HashMap::with_hasher(hash),
             by_path: HashMap::with_hasher(hash),
+            attending: HashMap::with_hasher(hash),
         }
     }
 
@@ -70,6 +74,35 @@ impl Tables {
 
     pub(super) fn participant_by_path(&self, path: &Path) -> Option<ParticipantKey> {
         self.by_path.get(path).copied()
+    }
+
+    /// Which other shards have members in a channel.
+    pub(super) fn attending(&self, channel: ChannelId) -> ShardSet {
+        self.attending.get(&channel).copied().unwrap_or_default()
+    }
+
+    /// Another shard has members in a channel from now on, or has none any more.
+    pub(super) fn set_attending(&mut self, channel: ChannelId, shards: ShardSet) {
+        if shards.is_empty() {
+            self.attending.remove(&channel);
+        } else {
+            self.attending.insert(channel, shards);
+        }
+        let key = self.channel_by_id(channel);
+        if let Some(channel) = key.and_then(|key| self.channels.get_mut(key)) {
+            channel.attending = shards;
+        }
+    }
+
+    /// A shard has ended: it attends nothing any more.
+    pub(super) fn forget_shard(&mut self, shard: ShardIndex) {
+        self.attending.retain(|_, shards| {
+            *shards = shards.without(shard);
+            !shards.is_empty()
+        });
+        for channel in self.channels.values_mut() {
+            channel.attending = channel.attending.without(shard);
+        }
     }
 
     pub(super) fn insert_channel(&mut self, channel: VoiceChannel) -> ChannelKey {

@@ -10,17 +10,17 @@ use simulcast::selector::{Packet, Verdict};
 
 use super::slot::Slot;
 use crate::drop::DropReason;
-use crate::media::{MediaKind, SlotId};
+use crate::media::{MediaKind, PublicationId, SlotId};
+use crate::publication::Publication;
 use crate::publication::clock::{PublisherClock, ntp_units};
 use crate::publication::history::{HistoryKey, Recorded};
-use crate::publication::{Publication, PublicationKey};
 use crate::transport::pacer::Class;
 
 /// A packet as its publication offers it to its subscribers.
 #[derive(Clone, Copy, Debug)]
 pub struct Offered {
     /// From which publication.
-    pub publication: PublicationKey,
+    pub publication: PublicationId,
     /// Where it stands in the history.
     pub key: HistoryKey,
     /// Which encoding it belongs to.
@@ -57,7 +57,7 @@ pub struct Outgoing {
     /// Whether it was sent before and is repeated on the retransmission stream.
     pub resend: bool,
     /// In whose history it stands.
-    pub publication: PublicationKey,
+    pub publication: PublicationId,
     /// Where.
     pub key: HistoryKey,
     /// Its numbers towards this receiver.
@@ -98,18 +98,14 @@ pub struct Clocks {
 impl Offered {
     /// A packet of a publication's history; `None` where it has been overwritten.
     #[must_use]
-    pub fn new(
-        (publication, source): (PublicationKey, &Publication),
-        key: HistoryKey,
-        clocks: &Clocks,
-    ) -> Option<Self> {
+    pub fn new(source: &Publication, key: HistoryKey, clocks: &Clocks) -> Option<Self> {
         let Recorded { meta, payload, .. } = source.history.get(key)?;
         let arrival = meta.arrival.saturating_duration_since(clocks.start);
         let arrival_ntp = clocks.start_ntp.wrapping_add(ntp_units(arrival));
         let theirs = source.capture_ntp(meta.encoding, meta.timestamp, meta.arrival);
         let ours = theirs.and_then(|theirs| clocks.publisher.ours(theirs));
         Some(Self {
-            publication,
+            publication: source.spec.id,
             key,
             encoding: meta.encoding,
             payload: meta.payload,

@@ -10,12 +10,12 @@ pub mod slot;
 
 use arrayvec::ArrayVec;
 use simulcast::allocator::Target;
-use simulcast::codec::Codec;
 use simulcast::selector::Selector;
 
-use crate::channel::participant::ParticipantKey;
 use crate::event::Reason;
-use crate::media::{Format, MediaKind, PayloadMap, PayloadType, PublicationId, SlotSpec};
+use crate::media::{
+    Format, MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationId, SlotSpec,
+};
 use crate::publication::demand::Demand;
 use crate::publication::{Publication, PublicationKey};
 
@@ -27,7 +27,7 @@ pub struct Subscription {
     /// The same, as signaling and receivers know it.
     pub id: PublicationId,
     /// Whose track.
-    pub publisher: ParticipantKey,
+    pub publisher: ParticipantId,
     /// Which layer of it.
     pub selector: Selector,
     /// Whether a packet of it was forwarded yet: the first one is a switch.
@@ -48,8 +48,6 @@ pub struct Carriage {
     pub payload_type: PayloadType,
     /// The receiver's number for its retransmissions.
     pub rtx: Option<PayloadType>,
-    /// What its payload is.
-    pub codec: Codec,
     /// What part of the payload travels.
     pub part: Part,
 }
@@ -138,13 +136,8 @@ impl Subscription {
 impl Carriage {
     fn of(format: Format, accepted: &[PayloadMap]) -> Option<Self> {
         let find = |format| accepted.iter().find(|map| map.format == format);
-        let codec = format.codec();
-        let carry = |map: &PayloadMap, part| Self {
-            payload_type: map.payload_type,
-            rtx: map.rtx,
-            codec,
-            part,
-        };
+        let carry =
+            |map: &PayloadMap, part| Self { payload_type: map.payload_type, rtx: map.rtx, part };
         match (find(format), format) {
             (Some(map), _) => Some(carry(map, Part::Whole)),
             (None, Format::Red) => find(Format::Opus).map(|map| carry(map, Part::Primary)),

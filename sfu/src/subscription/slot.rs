@@ -2,8 +2,8 @@
 
 use simulcast::allocator::{Choice, Class, Kind, Want, WantId};
 use simulcast::codec::descriptor::rewrite_descriptor;
-use simulcast::codec::{Codec, opus};
-use simulcast::rewriter::{Form, Rewriter, write_prefix};
+use simulcast::codec::opus;
+use simulcast::rewriter::{Beginning, Form, Rewriter};
 use simulcast::sequence::Unwrapper;
 use simulcast::{RtpTimestamp, SequenceNumber};
 
@@ -15,8 +15,8 @@ use crate::drop::DropReason;
 use crate::media::{Format, MediaKind, PayloadType, PublicationId, SlotSpec, Source};
 use crate::packet::feedback::SenderReport;
 use crate::packet::header::{HeaderFields, HeaderTemplate, Passed};
-use crate::publication::Publication;
-use crate::publication::history::Recorded;
+use crate::publication::history::{Meta, Recorded};
+use crate::publication::{Publication, PublicationKey};
 use crate::transport::srtp::Sealer;
 
 /// A receive m-line.
@@ -115,6 +115,13 @@ impl Slot {
         Want { id, kind, class, height, size, frame_rate: 0, choice }
     }
 
+    /// In whose history a packet of this slot stands; `None` where the slot carries something else by now.
+    #[must_use]
+    pub fn carried(&self, outgoing: &Outgoing) -> Option<PublicationKey> {
+        let subscription = self.subscription.as_ref()?;
+        (subscription.id == outgoing.publication).then_some(subscription.publication)
+    }
+
     /// Writes a packet from the history, sealed, into `out`; returns its length.
     ///
     /// # Errors
@@ -127,18 +134,24 @@ impl Slot {
         postmark: Postmark,
         sealer: &mut Sealer,
     ) -> Result<usize, DropReason> {
-        let subscription =
-            self.subscription.as_ref().filter(|it| it.publication == outgoing.publication);
+        let subscription = self.subscription.as_ref().filter(|it| it.id == outgoing.publication);
         let subscription = subscription.ok_or(DropReason::SlotChanged)?;
         let carriage =
             subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;
         let stream = self.stream(outgoing, carriage).ok_or(DropReason::RtxNotNegotiated)?;
-        let mut descriptor = [0; DESCRIPTOR_MAX];
-        let described = match outgoing.rewrite.form {
-            Form::AsItCame | Form::EndsPicture => recorded.descriptor,
-            Form::Empty => &[],
+        let (described, beginning) = match outgoing.rewrite.form {
+            Form::AsItCame | Form::EndsPicture => (recorded.descriptor, recorded.meta.beginning),
+            Form::Empty => (&[][..], Beginning::UNCHANGED),
         };
-        let rewritten = rewrite_descriptor(described, &outgoing.rewrite, &mut descriptor);
+        let mut room_for_descriptor;
+        let dependency_descriptor = if described.is_empty() {
+            None
+        } else {
+            room_for_descriptor = [0; DESCRIPTOR_MAX];
+            let place = &mut room_for_descriptor;
+            let length = rewrite_descriptor(described, &outgoing.rewrite, place);
+            place.get(..length).filter(|bytes| !bytes.is_empty())
+        };
         let meta = recorded.meta;
         let fields = HeaderFields {
             marker: match outgoing.rewrite.form {
@@ -153,15 +166,7 @@ impl Slot {
             csrc: Some(postmark.publication),
             transport_sequence: postmark.transport_sequence,
             absolute_send_time: Some(postmark.absolute_send_time),
-            passed: Passed {
-                audio_level: meta.audio_level,
-                orientation: meta.orientation,
-                playout_delay: meta.playout_delay,
-                capture_time: meta.capture_time,
-                dependency_descriptor: descriptor
-                    .get(..rewritten)
-                    .filter(|bytes| !bytes.is_empty()),
-            },
+            passed: passed(meta, dependency_descriptor),
         };
         let payload = match (carriage.part, outgoing.rewrite.form) {
             (_, Form::Empty) => &[],
@@ -175,7 +180,7 @@ impl Slot {
         let header =
             template.and_then(|it| it.write(out, &fields)).ok_or(DropReason::SealFailed)?;
         let original = outgoing.resend.then_some(outgoing.rewrite.sequence);
-        let prefix = Prefix { codec: carriage.codec, header, original };
+        let prefix = Prefix { beginning, header, original };
         let (prefix, rest) = prefix.write(out, payload, outgoing).ok_or(DropReason::SealFailed)?;
         let length = sealer
             .seal_rtp(stream.index, out, header, prefix, rest)
@@ -213,6 +218,17 @@ impl Slot {
     }
 }
 
+/// What goes through from the publisher's packet.
+const fn passed<'a>(meta: &Meta, dependency_descriptor: Option<&'a [u8]>) -> Passed<'a> {
+    Passed {
+        audio_level: meta.audio_level,
+        orientation: meta.orientation,
+        playout_delay: meta.playout_delay,
+        capture_time: meta.capture_time,
+        dependency_descriptor,
+    }
+}
+
 impl Default for SlotView {
     fn default() -> Self {
         // A client that never says how large it shows a picture gets a good one (docs/protocol.md).
@@ -229,7 +245,7 @@ struct Stream {
 
 /// What precedes the part of the payload that goes out unchanged.
 struct Prefix {
-    codec: Codec,
+    beginning: Beginning,
     header: usize,
     original: Option<SequenceNumber>,
 }
@@ -249,7 +265,7 @@ impl Prefix {
         if let Some(original) = self.original {
             place.copy_from_slice(&original.0.to_be_bytes());
         }
-        let written = write_prefix(self.codec, payload, &outgoing.rewrite, room);
+        let written = self.beginning.write(&outgoing.rewrite, room);
         Some((number + written.written, payload.get(written.consumed..)?))
     }
 }

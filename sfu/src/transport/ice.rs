@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::command::IceCredentials;
 use crate::fault::Fault;
+use crate::net::ahead;
 use crate::net::batch::Path;
 use crate::packet::stun::{BindingRequest, ErrorCode, Role, write_error, write_success};
 
@@ -143,6 +144,12 @@ impl Ice {
             Credentials::Restarting { old, new } => (new, Some(old)),
         };
         std::iter::once(first).chain(second).map(|credentials| credentials.ufrag.as_str())
+    }
+
+    /// Has the memory fetched that [`Self::path`] reads.
+    #[inline]
+    pub fn fetch(&self) {
+        ahead::fetch(&self.selection);
     }
 
     /// Answers a request that came on `path` into `reply`, and follows it.

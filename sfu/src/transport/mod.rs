@@ -24,11 +24,11 @@ use crate::command::{Join, Keying};
 use crate::config::ShardConfig;
 use crate::drop::DropReason;
 use crate::event::LostReason;
-use crate::media::Ssrc;
+use crate::media::{PublicationId, Ssrc};
+use crate::net::ahead;
 use crate::net::batch::Path;
 use crate::packet::header::Header;
 use crate::packet::twcc;
-use crate::publication::PublicationKey;
 use crate::subscription::forward::Outgoing;
 use arrivals::Arrivals;
 use dtls::{Dtls, DtlsError, Progress};
@@ -46,7 +46,7 @@ pub struct Transport {
     /// What waits to be sent.
     pub pacer: Pacer<Outgoing>,
     /// What was sent.
-    pub sent: Sent<PublicationKey>,
+    pub sent: Sent<PublicationId>,
     /// What arrived, for transport-wide feedback.
     pub arrivals: Arrivals,
     /// Control messages that wait to be sent.
@@ -63,7 +63,7 @@ pub struct Transport {
 #[derive(Debug)]
 enum Security {
     Handshaking(Box<Dtls>),
-    Secured { dtls: Option<Box<Dtls>>, opener: Box<Opener>, sealer: Box<Sealer> },
+    Secured { dtls: Option<Box<Dtls>>, opener: Box<Opener>, sealer: Sealer },
 }
 
 /// What a handshake message led to.
@@ -113,6 +113,22 @@ impl Transport {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         matches!(self.security, Security::Secured { .. }) && self.path().is_some()
+    }
+
+    /// Has the memory fetched that sending a packet will touch.
+    #[inline]
+    pub fn fetch(&self) {
+        self.ice.fetch();
+        ahead::fetch(&self.pacer);
+        ahead::fetch(&self.outbox);
+        ahead::fetch(&self.sent);
+        ahead::fetch(&self.security);
+    }
+
+    /// As [`Self::fetch`], for what that points to.
+    #[inline]
+    pub fn fetch_log(&self) {
+        self.sent.fetch();
     }
 
     /// What seals outgoing packets, once keys are there.
@@ -251,11 +267,7 @@ impl Transport {
             Security::Handshaking(dtls) => dtls.deadline(),
             Security::Secured { dtls, .. } => dtls.as_ref().and_then(|dtls| dtls.deadline()),
         };
-        dtls.into_iter()
-            .chain([self.ice.expires()])
-            .chain(self.pacer.deadline())
-            .min()
-            .unwrap_or_else(|| self.ice.expires())
+        dtls.into_iter().chain([self.ice.expires()]).min().unwrap_or_else(|| self.ice.expires())
     }
 }
 
@@ -265,7 +277,7 @@ impl Security {
             Opener::new(keys.profile, &keys.remote).map_err(|_| LostReason::HandshakeFailed)?;
         let sealer =
             Sealer::new(keys.profile, &keys.local).map_err(|_| LostReason::HandshakeFailed)?;
-        Ok(Self::Secured { dtls, opener: Box::new(opener), sealer: Box::new(sealer) })
+        Ok(Self::Secured { dtls, opener: Box::new(opener), sealer })
     }
 
     fn dtls(&mut self) -> Option<&mut Dtls> {

@@ -50,6 +50,9 @@ pub struct PacerFull;
 
 #[derive(Debug)]
 struct Queue<T> {
+    /// The one that leaves first: mostly the only one, which thus lies beside the pacer.
+    first: Option<Queued<T>>,
+    /// Those behind it.
     packets: VecDeque<Queued<T>>,
     bytes: usize,
     packets_max: usize,
@@ -125,13 +128,20 @@ impl<T: Copy> Pacer<T> {
         Some(queued.item)
     }
 
+    /// What [`Self::pop`] gives next, as soon as it may leave.
+    #[must_use]
+    pub fn next(&self) -> Option<&T> {
+        let queues = [&self.audio, &self.retransmissions, &self.video];
+        queues.into_iter().find_map(|queue| queue.first.as_ref()).map(|queued| &queued.item)
+    }
+
     /// When [`Self::pop`] has something next; a time that has passed where it has now. `None` while nothing waits that
     /// may go.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let waits = self.queued_bytes() > 0;
         match self.rate {
-            _ if !self.audio.packets.is_empty() => Some(self.pushed),
+            _ if self.audio.first.is_some() => Some(self.pushed),
             Some(Bitrate::ZERO) => None,
             Some(_) if waits && self.horizon >= self.burst_end => Some(self.horizon),
             Some(_) | None => waits.then_some(self.pushed),
@@ -160,7 +170,7 @@ impl<T: Copy> Pacer<T> {
             Class::Retransmission => &self.retransmissions,
             Class::Video => &self.video,
         };
-        queue.packets.front().map(|queued| &queued.item)
+        queue.first.as_ref().map(|queued| &queued.item)
     }
 
     /// Drops every packet for which `unwanted` is true, of all classes; returns how many. The others keep their order.
@@ -210,34 +220,36 @@ impl<T: Copy> Pacer<T> {
 
 impl<T: Copy> Queue<T> {
     const fn new(packets_max: usize) -> Self {
-        Self { packets: VecDeque::new(), bytes: 0, packets_max }
+        Self { first: None, packets: VecDeque::new(), bytes: 0, packets_max }
     }
 
     fn push(&mut self, queued: Queued<T>) -> Result<(), PacerFull> {
-        if self.packets.len() >= self.packets_max {
+        if self.first.is_none() {
+            self.first = Some(queued);
+        } else if self.packets.len() + 1 < self.packets_max {
+            self.packets.push_back(queued);
+        } else {
             return Err(PacerFull);
         }
         self.bytes += usize::from(queued.size);
-        self.packets.push_back(queued);
         Ok(())
     }
 
     fn pop(&mut self) -> Option<Queued<T>> {
-        let queued = self.packets.pop_front()?;
+        let queued = self.first.take()?;
         self.bytes -= usize::from(queued.size);
+        self.first = self.packets.pop_front();
         Some(queued)
     }
 
     fn drop_where(&mut self, unwanted: &mut impl FnMut(&T) -> bool) -> usize {
-        let before = self.packets.len();
-        let mut bytes = 0;
-        self.packets.retain(|queued| {
-            let keep = !unwanted(&queued.item);
-            bytes += if keep { usize::from(queued.size) } else { 0 };
-            keep
-        });
-        self.bytes = bytes;
-        before - self.packets.len()
+        let before = self.packets.len() + usize::from(self.first.is_some());
+        self.first = self.first.filter(|queued| !unwanted(&queued.item));
+        self.packets.retain(|queued| !unwanted(&queued.item));
+        self.first = self.first.or_else(|| self.packets.pop_front());
+        let left = self.first.iter().chain(&self.packets);
+        self.bytes = left.clone().map(|queued| usize::from(queued.size)).sum();
+        before - left.count()
     }
 }
 

@@ -7,6 +7,7 @@ use simulcast::rewriter::Rewrite;
 
 use super::stamp::Stamp;
 use crate::media::SlotId;
+use crate::net::ahead;
 use crate::publication::history::HistoryKey;
 
 /// The last [`SENT_MAX`] packets of one transport by their transport-wide sequence numbers. `P` names a publication.
@@ -49,12 +50,14 @@ pub enum Kind {
     Padding,
 }
 
+/// Two to a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 struct Logged<P: Copy> {
     entry: Entry<P>,
-    sent: Stamp,
+    /// `None` once it was acknowledged: nobody asks again.
+    sent: Option<Stamp>,
     resent: Option<Stamp>,
-    acknowledged: bool,
 }
 
 /// A packet that arrived.
@@ -94,10 +97,17 @@ impl<P: Copy> Sent<P> {
         self.next
     }
 
+    /// Has the memory fetched that [`Self::push`] will write.
+    #[inline]
+    pub fn fetch(&self) {
+        if let Some(next) = self.log.get(place(self.next)) {
+            ahead::fetch(next);
+        }
+    }
+
     /// Logs a packet sent now, over the oldest one; returns its transport-wide sequence number, from 0 and wrapping.
     pub fn push(&mut self, now: Instant, entry: Entry<P>) -> u16 {
-        let sent = Stamp::new(self.start, now);
-        let logged = Logged { entry, sent, resent: None, acknowledged: false };
+        let logged = Logged { entry, sent: Some(Stamp::new(self.start, now)), resent: None };
         let number = self.next;
         if self.log.len() < SENT_MAX {
             self.log.push(logged);
@@ -116,9 +126,9 @@ impl<P: Copy> Sent<P> {
         if age == 0 || age > self.log.len() {
             return None;
         }
-        let logged = self.log.get_mut(place(number)).filter(|logged| !logged.acknowledged)?;
-        logged.acknowledged = true;
-        Some(Acknowledged { entry: logged.entry, sent: logged.sent.moment(self.start, now) })
+        let logged = self.log.get_mut(place(number))?;
+        let sent = logged.sent.take()?;
+        Some(Acknowledged { entry: logged.entry, sent: sent.moment(self.start, now) })
     }
 
     /// Decides on a packet of `slot` that a NACK asks for: at most one resend per packet and round trip.
@@ -175,6 +185,7 @@ pub const LOOKUPS_TIME: Duration = Duration::from_millis(20);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::PublicationId;
 
     #[expect(
         clippy::disallowed_methods,
@@ -202,8 +213,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        // With a slot map's key for the publication: two u32.
-        assert_eq!(size_of::<Logged<[u32; 2]>>(), 40);
+        assert_eq!(size_of::<Logged<PublicationId>>(), 32);
     }
 
     #[test]

@@ -18,18 +18,23 @@ impl Stamp {
     /// The moment this stamp was made of, up to 1/32 ms before or after. `now` is at most nine hours away from it.
     pub(super) fn moment(self, start: Instant, now: Instant) -> Instant {
         let ago = ticks(start, now).wrapping_sub(self.0.get()).cast_signed();
-        let distance = Duration::from_nanos(u64::from(ago.unsigned_abs()) * TICK_NANOS);
+        let distance = Duration::from_nanos(u64::from(ago.unsigned_abs()) * u64::from(TICK_NANOS));
         if ago < 0 { now + distance } else { now.checked_sub(distance).unwrap_or(start) }
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "wraps on purpose")]
 fn ticks(start: Instant, at: Instant) -> u32 {
-    (at.saturating_duration_since(start).as_nanos() / u128::from(TICK_NANOS)) as u32
+    let since = at.saturating_duration_since(start);
+    (since.as_secs() as u32)
+        .wrapping_mul(TICKS_PER_SECOND)
+        .wrapping_add(since.subsec_nanos() / TICK_NANOS)
 }
 
 /// 1/64 ms.
-const TICK_NANOS: u64 = 15_625;
+const TICK_NANOS: u32 = 15_625;
+
+const TICKS_PER_SECOND: u32 = 1_000_000_000 / TICK_NANOS;
 
 #[cfg(test)]
 mod tests {
@@ -49,7 +54,7 @@ mod tests {
             for now in [at, at + Duration::from_secs(30_000)] {
                 let read = stamp.moment(start, now);
                 let error = read.max(at) - read.min(at);
-                assert!(error <= Duration::from_nanos(2 * TICK_NANOS), "{error:?}");
+                assert!(error <= Duration::from_nanos(2 * u64::from(TICK_NANOS)), "{error:?}");
             }
         }
     }

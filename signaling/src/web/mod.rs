@@ -1,86 +1,86 @@
-//! The web client: embedded, stripped, hashed and compressed once at the start.
+//! The web client: bundled, minified, hashed and packed while this is built (`build.rs`), and served from memory.
 //!
-//! `index.html` names its parts as `/assets/…`; it is served with `/assets/<hash>/…` in their place, the hash of the whole folder.
-//! So whatever lies below such a path never changes, and what the parts import from one another needs no rewriting.
+//! `index.html` names its parts as `/assets/<hash>/…`, the hash of all of them: whatever lies below such a path never changes. Whoever
+//! works on the page has it served from its folder instead, as the files are.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
+use std::path::Path;
 
 use axum::body::Body;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
-use sha2::{Digest, Sha256};
 
 use crate::fault::Error;
 
-mod strip;
-
-/// The folder, as it was when this was built; in debug builds as it is at the start.
+/// What `build.rs` made of the folder `web`.
 #[derive(RustEmbed)]
-#[folder = "web/"]
-#[exclude = "node_modules/*"]
-#[exclude = "*.d.ts"]
-#[exclude = "*.md"]
-#[exclude = "*.json"]
-struct Folder;
+#[folder = "$OUT_DIR/web"]
+struct Built;
 
 /// The web client, ready to be served.
 #[derive(Debug)]
 pub struct Web {
-    hash: String,
     page: Asset,
     icon: Option<Asset>,
+    /// By path below `/assets/`.
     assets: BTreeMap<String, Asset>,
+    /// How long browsers may keep the assets.
+    cache: &'static str,
 }
 
 #[derive(Clone, Debug)]
 struct Asset {
     content_type: &'static str,
     plain: Bytes,
-    /// Where that is smaller.
-    gzip: Option<Bytes>,
+    /// Packed forms, the smallest first.
+    packed: Vec<(&'static str, Bytes)>,
 }
 
 impl Web {
-    /// The embedded client.
+    /// The client within this binary.
     ///
     /// # Errors
-    /// Where there is no `index.html`, or compressing fails: a mistake of the build.
+    /// Where there is no `index.html`: a mistake of the build.
     pub fn embedded() -> io::Result<Self> {
-        let files = Folder::iter().filter_map(|path| {
-            let file = Folder::get(&path)?;
-            let bytes = served(&path, file.data.into_owned());
-            Some((path.into_owned(), bytes))
+        let files = Built::iter().filter_map(|path| {
+            let file = Built::get(&path)?;
+            Some((path.into_owned(), file.data.into_owned().into()))
         });
-        Self::new(files.collect())
+        Self::new(&files.collect(), IMMUTABLE)
     }
 
-    fn new(mut files: BTreeMap<String, Bytes>) -> io::Result<Self> {
-        let hash = hash(&files);
-        let page = files.remove("index.html").ok_or(io::ErrorKind::NotFound)?;
-        let page =
-            String::from_utf8_lossy(&page).replace("\"/assets/", &format!("\"/assets/{hash}/"));
-        let mut assets = BTreeMap::new();
-        for (path, plain) in files {
-            if let Some(content_type) = content_type(&path) {
-                assets.insert(path, Asset::new(content_type, plain)?);
-            }
-        }
-        let icon = ["favicon.ico", "icon.svg", "icons.svg"]
-            .iter()
-            .find_map(|path| assets.get(*path))
-            .cloned();
-        Ok(Self { hash, page: Asset::new("text/html; charset=utf-8", page.into())?, icon, assets })
+    /// The client in `folder`, file by file as it is now, and never kept by a browser.
+    ///
+    /// # Errors
+    /// Where the folder or a file in it cannot be read, or there is no `index.html`: the operator's mistake.
+    pub fn of_folder(folder: &Path) -> io::Result<Self> {
+        let mut files = BTreeMap::new();
+        read(folder, UNHASHED, &mut files)?;
+        let page = files.remove(&format!("{UNHASHED}index.html")).ok_or(io::ErrorKind::NotFound)?;
+        let page = String::from_utf8_lossy(&page).replace("\"/assets/", &format!("\"/{UNHASHED}"));
+        files.insert("index.html".to_owned(), page.into());
+        Self::new(&files, "no-cache")
+    }
+
+    fn new(files: &BTreeMap<String, Bytes>, cache: &'static str) -> io::Result<Self> {
+        let page = Asset::new("index.html", files).ok_or(io::ErrorKind::NotFound)?;
+        let below = |path: &String| {
+            let name = path.strip_prefix("assets/")?.to_owned();
+            Some((name, Asset::new(path, files)?))
+        };
+        let assets: BTreeMap<String, Asset> = files.keys().filter_map(below).collect();
+        let icon = assets.iter().find(|(path, _)| path.ends_with("/icon.svg"));
+        let icon = icon.map(|(_, asset)| asset.clone());
+        Ok(Self { page, icon, assets, cache })
     }
 
     /// The page. It may load and connect to nothing but the host it came from.
@@ -107,8 +107,8 @@ impl Web {
     /// # Errors
     /// [`Error::NotFound`]: an old page, or a path that never was.
     pub fn asset(&self, hash: &str, path: &str, request: &HeaderMap) -> Result<Response, Error> {
-        let asset = self.assets.get(path).filter(|_| hash == self.hash).ok_or(Error::NotFound)?;
-        Ok(asset.respond(request, "public, max-age=31536000, immutable"))
+        let asset = self.assets.get(&format!("{hash}/{path}")).ok_or(Error::NotFound)?;
+        Ok(asset.respond(request, self.cache))
     }
 
     /// What browsers ask for without being told.
@@ -122,18 +122,20 @@ impl Web {
 }
 
 impl Asset {
-    fn new(content_type: &'static str, plain: Bytes) -> io::Result<Self> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(&plain)?;
-        let gzip = encoder.finish()?;
-        let gzip = (gzip.len() < plain.len()).then(|| gzip.into());
-        Ok(Self { content_type, plain, gzip })
+    /// The file at `path`, with its packed forms beside it. None where that is a packed form itself, or nothing to be served.
+    fn new(path: &str, files: &BTreeMap<String, Bytes>) -> Option<Self> {
+        let content_type = content_type(path)?;
+        let packed = ENCODINGS.iter().filter_map(|(encoding, ending)| {
+            Some((*encoding, files.get(&format!("{path}.{ending}"))?.clone()))
+        });
+        Some(Self { content_type, plain: files.get(path)?.clone(), packed: packed.collect() })
     }
 
     fn respond(&self, request: &HeaderMap, cache: &'static str) -> Response {
-        let (body, encoding) = match &self.gzip {
-            Some(gzip) if accepts_gzip(request) => (gzip, Some("gzip")),
-            Some(_) | None => (&self.plain, None),
+        let packed = self.packed.iter().find(|(encoding, _)| accepts(request, encoding));
+        let (body, encoding) = match packed {
+            Some((encoding, bytes)) => (bytes, Some(*encoding)),
+            None => (&self.plain, None),
         };
         let mut response = Response::new(Body::from(body.clone()));
         let headers = response.headers_mut();
@@ -154,40 +156,37 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self), \
                            screen-wake-lock=(self), autoplay=(self), fullscreen=(self), picture-in-picture=(self)";
 
-/// What is served of a file: our own scripts and style sheets without what only their readers need. What others wrote stays as it is.
-fn served(path: &str, bytes: Vec<u8>) -> Bytes {
-    let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
-    match (ending, std::str::from_utf8(&bytes)) {
-        ("js", Ok(text)) if !path.starts_with(VENDOR) => strip::script(text).into_owned().into(),
-        ("css", Ok(text)) => strip::style(text).into_owned().into(),
-        _ => bytes.into(),
-    }
-}
+/// Everything below a hash is there for ever.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// The folder of files that are served byte for byte, with the checksums in their `VENDOR.md`.
-const VENDOR: &str = "vendor/";
+/// Content codings (RFC 9110, section 8.4.1; RFC 7932) with the endings that `build.rs` gives them, the smallest result first.
+const ENCODINGS: [(&str, &str); 2] = [("br", "br"), ("gzip", "gz")];
 
-/// Of names and contents, in order.
-fn hash(files: &BTreeMap<String, Bytes>) -> String {
-    let mut hasher = Sha256::new();
-    for (path, bytes) in files {
-        for part in [path.as_bytes(), bytes] {
-            hasher.update(part.len().to_be_bytes());
-            hasher.update(part);
+/// Where the assets of a folder are served: in place of a hash, since they change while it is worked on.
+const UNHASHED: &str = "assets/0/";
+
+/// The files of `folder`, with `prefix` before their paths. What has no content type is left out, and so is what npm leaves there.
+fn read(folder: &Path, prefix: &str, files: &mut BTreeMap<String, Bytes>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let below = format!("{prefix}{name}");
+        if path.is_dir() {
+            if name != "node_modules" {
+                read(&path, &format!("{below}/"), files)?;
+            }
+        } else if content_type(name).is_some() {
+            files.insert(below, fs::read(&path)?.into());
         }
     }
-    // Four bytes, forty times in the page: builds are told apart, not secured against each other.
-    hasher.finalize().iter().take(4).fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _written = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(())
 }
 
 /// By the name's ending; what has none of these is not served.
 fn content_type(path: &str) -> Option<&'static str> {
     let (_, ending) = path.rsplit_once('.')?;
     Some(match ending {
+        "html" => "text/html; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
@@ -201,14 +200,14 @@ fn content_type(path: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether gzip is among the accepted encodings, and not with weight 0 (RFC 9110, section 12.5.3).
-fn accepts_gzip(request: &HeaderMap) -> bool {
-    let accepted = request.get_all(axum::http::header::ACCEPT_ENCODING).iter();
+/// Whether `encoding` is among the accepted ones, and not with weight 0 (RFC 9110, section 12.5.3).
+fn accepts(request: &HeaderMap, encoding: &str) -> bool {
+    let accepted = request.get_all(ACCEPT_ENCODING).iter();
     let codings =
         accepted.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     codings.into_iter().any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
         named && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
     })
 }
@@ -216,27 +215,22 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::header::ACCEPT_ENCODING;
     use flate2::read::GzDecoder;
+    use sha2::{Digest, Sha256};
     use std::io::Read;
 
-    /// What the page may weigh in bytes. The aim is 150 000, and 60 000 packed: above it are the names within our scripts, which only a
-    /// minifier with a parser could shorten (20 000), and some forty files that are packed each for itself (12 000). Whoever makes
-    /// the page lighter lowers these; nobody raises them without a reason that a visitor would accept.
-    const PLAIN_MAX: usize = 192_000;
-    const PACKED_MAX: usize = 83_000;
-
-    const PAGE: &str =
-        r#"<script type="module" src="/assets/main.js"></script><a href="/c/x">x</a>"#;
+    /// What the page may weigh in bytes, plain and packed: no more than a picture. Nobody raises these without a reason that a visitor
+    /// would accept.
+    const PLAIN_MAX: usize = 150_000;
+    const PACKED_MAX: usize = 60_000;
 
     fn web() -> Web {
-        let files = [
-            ("index.html", PAGE.to_owned()),
-            ("main.js", "a".repeat(500)),
-            ("secret.txt", String::new()),
-        ];
-        Web::new(files.into_iter().map(|(path, text)| (path.to_owned(), text.into())).collect())
-            .unwrap()
+        Web::embedded().unwrap()
+    }
+
+    /// The hash in the page's paths.
+    fn hash(web: &Web) -> String {
+        web.assets.keys().next().unwrap().split_once('/').unwrap().0.to_owned()
     }
 
     fn accepting(value: &str) -> HeaderMap {
@@ -247,11 +241,16 @@ mod tests {
         axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()
     }
 
-    #[tokio::test]
-    async fn the_page_names_its_parts_under_the_hash_and_is_not_kept() {
-        let web = web();
+    async fn page(web: &Web) -> String {
         let host: Authority = "localhost:8080".parse().unwrap();
-        let response = web.page(&host, &HeaderMap::new());
+        String::from_utf8(body(web.page(&host, &HeaderMap::new())).await).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_page_may_use_nothing_but_its_host_and_is_not_kept() {
+        let host: Authority = "localhost:8080".parse().unwrap();
+        let response = web().page(&host, &HeaderMap::new());
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
         assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
         let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
         assert!(
@@ -266,63 +265,134 @@ mod tests {
                 response.headers()["permissions-policy"].to_str().unwrap().contains(permission)
             );
         }
-        let page = String::from_utf8(body(response).await).unwrap();
-        assert_eq!(page, PAGE.replace("/assets/", &format!("/assets/{}/", web.hash)));
+    }
+
+    /// What the page, a script or a style sheet names of others, as paths below `/assets/`.
+    fn named(text: &str, before: &str, within: &str) -> Vec<String> {
+        let ends = |rest: &str| rest.find(['"', '`', '#', ')']);
+        let found = text.split(before).skip(1);
+        found.map(|rest| format!("{within}{}", &rest[..ends(rest).unwrap()])).collect()
     }
 
     #[tokio::test]
-    async fn parts_are_immutable_typed_and_compressed_where_that_is_accepted() {
+    async fn the_page_and_its_parts_name_only_what_is_served() {
+        for web in [web(), Web::of_folder(Path::new("web")).unwrap()] {
+            let hash = hash(&web);
+            let mut names = named(&page(&web).await, "\"/assets/", "");
+            assert!(names.len() >= 6, "{names:?}");
+            for (path, asset) in &web.assets {
+                let folder = path.rsplit_once('/').unwrap().0;
+                let text = String::from_utf8_lossy(&asset.plain);
+                if asset.content_type.starts_with("text/javascript") {
+                    names.extend(named(&text, "from\"./", &format!("{folder}/")));
+                    names.extend(named(&text, "from \"./", &format!("{folder}/")));
+                } else if asset.content_type.starts_with("text/css") {
+                    names.extend(named(&text, "url(\"./", &format!("{folder}/")));
+                }
+            }
+            for name in names {
+                assert!(name.starts_with(&hash) && web.assets.contains_key(&name), "{name}");
+            }
+            for entry in ["main.js", "confab.js"] {
+                assert!(web.assets.contains_key(&format!("{hash}/{entry}")), "{entry}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn parts_are_immutable_typed_and_packed_as_is_accepted() {
         let web = web();
-        let plain = web.asset(&web.hash, "main.js", &HeaderMap::new()).unwrap();
+        let hash = hash(&web);
+        let ask = |accepted: &str| web.asset(&hash, "main.js", &accepting(accepted)).unwrap();
+        let plain = ask("identity");
         assert!(plain.headers()[CACHE_CONTROL].to_str().unwrap().contains("immutable"));
         assert_eq!(plain.headers()[CONTENT_TYPE], "text/javascript; charset=utf-8");
         assert_eq!(plain.headers().get(CONTENT_ENCODING), None);
-        let packed = web.asset(&web.hash, "main.js", &accepting("br, gzip")).unwrap();
-        assert_eq!(packed.headers()[CONTENT_ENCODING], "gzip");
-        let packed = body(packed).await;
+        assert_eq!(ask("gzip;q=0, identity").headers().get(CONTENT_ENCODING), None);
+        let plain = body(plain).await;
+
+        let gzip = ask("gzip, br;q=0");
+        assert_eq!(gzip.headers()[CONTENT_ENCODING], "gzip");
         let mut unpacked = Vec::new();
-        GzDecoder::new(packed.as_slice()).read_to_end(&mut unpacked).unwrap();
-        assert_eq!(unpacked, body(plain).await);
-        let refused = web.asset(&web.hash, "main.js", &accepting("gzip;q=0, identity")).unwrap();
-        assert_eq!(refused.headers().get(CONTENT_ENCODING), None);
+        GzDecoder::new(body(gzip).await.as_slice()).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain);
+
+        let brotli = ask("gzip, deflate, br, zstd");
+        assert_eq!(brotli.headers()[CONTENT_ENCODING], "br");
+        let mut unpacked = Vec::new();
+        let packed = body(brotli).await;
+        brotli::BrotliDecompress(&mut packed.as_slice(), &mut unpacked).unwrap();
+        assert_eq!(unpacked, plain);
     }
 
-    /// Everything a visitor loads, and what it weighs plain and packed.
-    fn weight() -> (usize, usize) {
-        let web = Web::embedded().unwrap();
-        let all = web.assets.values().chain([&web.page]);
-        all.fold((0, 0), |(plain, packed), asset| {
-            let gzip = asset.gzip.as_ref().unwrap_or(&asset.plain);
-            (plain + asset.plain.len(), packed + gzip.len())
-        })
-    }
-
+    /// Everything a visitor may load, as a release serves it.
     #[test]
     fn the_page_weighs_no_more_than_a_picture() {
-        let (plain, packed) = weight();
+        let web = web();
+        let all = web.assets.values().chain([&web.page]);
+        let (plain, packed) = all.fold((0, 0), |(plain, packed), asset| {
+            let smallest = asset.packed.first().map_or(&asset.plain, |(_, bytes)| bytes);
+            (plain + asset.plain.len(), packed + smallest.len())
+        });
         assert!(plain < PLAIN_MAX, "{plain} bytes");
         assert!(packed <= PACKED_MAX, "{packed} bytes packed");
     }
 
     #[test]
-    fn another_hash_another_path_and_other_files_are_not_found() {
+    fn what_others_wrote_is_served_with_their_licence() {
         let web = web();
-        for (hash, path) in [
-            ("0", "main.js"),
-            (web.hash.as_str(), "other.js"),
-            (&web.hash, "secret.txt"),
-            (&web.hash, "../x.js"),
-        ] {
-            assert_eq!(web.asset(hash, path, &HeaderMap::new()).unwrap_err(), Error::NotFound);
+        let hash = hash(&web);
+        let main = String::from_utf8_lossy(&web.assets[&format!("{hash}/main.js")].plain);
+        for words in ["SPDX-License-Identifier: BSD-3-Clause", "MIT, (c) 2022-present Preact Team"]
+        {
+            assert!(main.contains(words), "{words}");
+        }
+        let font = "fonts/figtree-latin-wght-normal.woff2";
+        assert_eq!(
+            web.assets[&format!("{hash}/{font}")].plain,
+            fs::read(Path::new("web").join(font)).unwrap()
+        );
+    }
+
+    /// From its definition: each name and each content, with its length before it, in order.
+    #[test]
+    fn the_hash_is_of_every_name_and_byte() {
+        let web = web();
+        let mut hasher = Sha256::new();
+        for (path, asset) in &web.assets {
+            for part in [path.split_once('/').unwrap().1.as_bytes(), &asset.plain] {
+                hasher.update((part.len() as u64).to_be_bytes());
+                hasher.update(part);
+            }
+        }
+        let expected: String =
+            hasher.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hash(&web), expected);
+    }
+
+    #[test]
+    fn another_hash_another_path_and_other_files_are_not_found() {
+        for web in [web(), Web::of_folder(Path::new("web")).unwrap()] {
+            let hash = hash(&web);
+            assert!(web.asset(&hash, "main.js", &HeaderMap::new()).is_ok());
+            for (hash, path) in [
+                ("1", "main.js"),
+                (hash.as_str(), "other.js"),
+                (&hash, "main.js.br"),
+                (&hash, "package.json"),
+                (&hash, "../../Cargo.toml"),
+            ] {
+                assert_eq!(web.asset(hash, path, &HeaderMap::new()).unwrap_err(), Error::NotFound);
+            }
         }
     }
 
     #[test]
-    fn any_changed_byte_or_name_changes_the_hash() {
-        let files =
-            |name: &str, text: &'static str| BTreeMap::from([(name.to_owned(), Bytes::from(text))]);
-        assert_eq!(hash(&files("a", "bc")), hash(&files("a", "bc")));
-        assert_ne!(hash(&files("a", "bc")), hash(&files("ab", "c")));
-        assert_ne!(hash(&files("a", "bc")), hash(&files("a", "bd")));
+    fn a_folder_is_served_as_it_is_and_not_kept() {
+        let web = Web::of_folder(Path::new("web")).unwrap();
+        let response = web.asset("0", "net/peer.js", &accepting("br, gzip")).unwrap();
+        assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
+        assert_eq!(web.assets["0/net/peer.js"].plain, fs::read("web/net/peer.js").unwrap());
+        assert!(Web::of_folder(Path::new("src")).is_err());
     }
 }

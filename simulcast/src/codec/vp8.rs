@@ -2,7 +2,7 @@
 
 use super::{DescriptorError, FrameNumbers, PacketInfo, PictureId, take};
 use crate::layer::LayerId;
-use crate::rewriter::{Prefix, Rewrite};
+use crate::rewriter::Beginning;
 
 /// A parsed payload descriptor. KEYIDX is not read: no decoder needs it, and nothing rewrites it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,23 +83,17 @@ impl Descriptor {
         }
     }
 
-    /// Writes this descriptor up to the end of TL0PICIDX with the numbers of `rewrite`; a picture id becomes 15 bits.
+    /// This descriptor up to the end of TL0PICIDX, whose numbers change by receiver; a picture id becomes 15 bits.
     ///
     /// `payload` is what this was parsed from.
-    pub(crate) fn write(&self, payload: &[u8], rewrite: &Rewrite, out: &mut [u8]) -> Prefix {
+    pub(crate) fn beginning(&self, payload: &[u8]) -> Beginning {
         if self.picture_id.is_none() && self.tl0.is_none() {
-            return Prefix::UNCHANGED;
+            return Beginning::UNCHANGED;
         }
-        let picture_id = rewrite.picture_id_bytes();
-        Prefix::write(
-            out,
-            self.numbers_end,
-            &[
-                payload.get(..FIXED).unwrap_or_default(),
-                if self.picture_id.is_some() { &picture_id } else { &[] },
-                if self.tl0.is_some() { std::slice::from_ref(&rewrite.tl0) } else { &[] },
-            ],
-        )
+        let fixed = payload.get(..FIXED).unwrap_or_default();
+        let beginning = Beginning::of(self.numbers_end).bytes(fixed);
+        let beginning = beginning.picture_id(self.picture_id.is_some());
+        beginning.tl0(self.tl0.is_some())
     }
 }
 

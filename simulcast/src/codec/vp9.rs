@@ -2,7 +2,7 @@
 
 use super::{DescriptorError, FrameNumbers, PacketInfo, PictureId, take, take_slice};
 use crate::layer::LayerId;
-use crate::rewriter::{Prefix, Rewrite};
+use crate::rewriter::Beginning;
 
 /// A parsed payload descriptor. The pictures that a picture refers to are relative, and nothing rewrites them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -134,24 +134,17 @@ impl Descriptor {
         }
     }
 
-    /// Writes this descriptor up to the end of TL0PICIDX with the numbers of `rewrite`; a picture id becomes 15 bits.
+    /// This descriptor up to the end of TL0PICIDX, whose numbers change by receiver; a picture id becomes 15 bits.
     ///
     /// `payload` is what this was parsed from.
-    pub(crate) fn write(&self, payload: &[u8], rewrite: &Rewrite, out: &mut [u8]) -> Prefix {
+    pub(crate) fn beginning(&self, payload: &[u8]) -> Beginning {
         if self.picture_id.is_none() && self.tl0.is_none() {
-            return Prefix::UNCHANGED;
+            return Beginning::UNCHANGED;
         }
-        let picture_id = rewrite.picture_id_bytes();
-        Prefix::write(
-            out,
-            self.numbers_end,
-            &[
-                payload.get(..1).unwrap_or_default(),
-                if self.picture_id.is_some() { &picture_id } else { &[] },
-                self.layer.as_slice(),
-                if self.tl0.is_some() { std::slice::from_ref(&rewrite.tl0) } else { &[] },
-            ],
-        )
+        let first = payload.get(..1).unwrap_or_default();
+        let beginning = Beginning::of(self.numbers_end).bytes(first);
+        let beginning = beginning.picture_id(self.picture_id.is_some());
+        beginning.bytes(self.layer.as_slice()).tl0(self.tl0.is_some())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Capture, Input, Prefix, Rewrite, Rewriter, write_prefix};
+use super::{Beginning, Capture, Input, Prefix, Rewrite, Rewriter};
 use crate::codec::{Codec, PacketInfo, PictureId, inspect};
 use crate::frames::Place;
 use crate::layer::LayerId;
@@ -208,7 +208,8 @@ fn three_encodings_make_one_stream() {
 fn payloads_read_as_before_but_for_their_numbers() {
     for ((.., payload), _, info, rewrite) in switched_down() {
         let mut out = [0; Prefix::MAX];
-        let Prefix { written, consumed } = write_prefix(Codec::Vp8, payload, &rewrite, &mut out);
+        let Prefix { written, consumed } =
+            Beginning::new(Codec::Vp8, payload).write(&rewrite, &mut out);
         assert_eq!((written, consumed), (5, 5));
         let mut whole = out[..written].to_vec();
         whole.extend(&payload[consumed..]);

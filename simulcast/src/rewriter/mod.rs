@@ -24,13 +24,15 @@
 
 use std::time::Duration;
 
-use crate::codec::{Codec, FrameNumbers, PacketInfo, PictureId, vp8, vp9};
+use crate::codec::{FrameNumbers, PacketInfo, PictureId};
 use crate::sequence::{RtpTimestamp, SequenceNumber};
 
+mod beginning;
 mod counter;
 mod numbering;
 mod timeline;
 
+pub use beginning::{Beginning, Prefix};
 use counter::Counter;
 use numbering::Numbering;
 use timeline::{Moment, Timeline};
@@ -98,7 +100,7 @@ pub struct Rewrite {
     pub timestamp: RtpTimestamp,
     /// Its sequence number.
     pub sequence: SequenceNumber,
-    /// Its picture id of 15 bits, where its payload has one ([`write_prefix`]).
+    /// Its picture id of 15 bits, where its payload has one ([`Beginning`]).
     pub picture_id: u16,
     /// Its frame number, where it has a dependency descriptor
     /// ([`rewrite_descriptor`](crate::codec::descriptor::rewrite_descriptor)).
@@ -247,54 +249,6 @@ impl Rewriter {
             form: Form::Empty,
             ..Rewrite::default()
         })
-    }
-}
-
-/// How the beginning of a payload changes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Prefix {
-    /// Bytes written, which come first.
-    pub written: usize,
-    /// Bytes at the beginning of the payload that they stand for; the rest follows as it is.
-    pub consumed: usize,
-}
-
-impl Prefix {
-    /// The payload stays as it is.
-    pub const UNCHANGED: Self = Self { written: 0, consumed: 0 };
-
-    /// The most bytes that [`write_prefix`] writes: VP8's X byte, extension byte, picture id of two and TL0PICIDX; VP9's first
-    /// byte, picture id of two, layer indices and TL0PICIDX.
-    pub const MAX: usize = 5;
-
-    /// Writes `parts` one after the other, in place of `consumed` bytes.
-    pub(crate) fn write(out: &mut [u8], consumed: usize, parts: &[&[u8]]) -> Self {
-        let mut written = 0;
-        for part in parts {
-            let Some(place) = out.get_mut(written..written + part.len()) else {
-                debug_assert!(false, "a prefix needs Prefix::MAX bytes");
-                return Self::UNCHANGED;
-            };
-            place.copy_from_slice(part);
-            written += part.len();
-        }
-        Self { written, consumed }
-    }
-}
-
-/// Writes the beginning of `payload` with the numbers of `rewrite` to `out`, which takes [`Prefix::MAX`] bytes.
-///
-/// Only VP8 and VP9 have numbers in their payload; all others stay as they are, as does a payload that is no such descriptor. A
-/// picture id of 7 bits becomes one of 15, so that a receiver sees one width whatever the publisher chose: the payload grows by a
-/// byte.
-#[must_use]
-pub fn write_prefix(codec: Codec, payload: &[u8], rewrite: &Rewrite, out: &mut [u8]) -> Prefix {
-    match codec {
-        Codec::Vp8 => vp8::Descriptor::parse(payload)
-            .map_or(Prefix::UNCHANGED, |descriptor| descriptor.write(payload, rewrite, out)),
-        Codec::Vp9 => vp9::Descriptor::parse(payload)
-            .map_or(Prefix::UNCHANGED, |descriptor| descriptor.write(payload, rewrite, out)),
-        Codec::Opus | Codec::Red | Codec::H264 | Codec::Av1 => Prefix::UNCHANGED,
     }
 }
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::codec::{FrameNumbers, inspect};
+use crate::codec::{Codec, FrameNumbers, inspect};
 use crate::frames::Place;
 use crate::layer::LayerId;
 use crate::layer::Spread;
@@ -113,7 +113,7 @@ const MARKED: Rewrite = Rewrite {
 /// The payload as it leaves, and how many bytes of the old one its prefix stands for.
 fn rewritten(codec: Codec, payload: &[u8]) -> (Vec<u8>, usize) {
     let mut out = [0; Prefix::MAX];
-    let prefix = write_prefix(codec, payload, &MARKED, &mut out);
+    let prefix = Beginning::new(codec, payload).write(&MARKED, &mut out);
     let mut whole = out[..prefix.written].to_vec();
     whole.extend(&payload[prefix.consumed..]);
     (whole, prefix.consumed)

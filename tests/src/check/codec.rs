@@ -8,7 +8,7 @@ use rtp::packetizer::Depacketizer;
 use simulcast::codec::descriptor::{Descriptor, rewrite_descriptor};
 use simulcast::codec::{Codec, FrameNumbers, PacketInfo, PictureId, inspect, opus};
 use simulcast::frames::{Frames, OLDER, REACH};
-use simulcast::rewriter::{Prefix, Rewrite, write_prefix};
+use simulcast::rewriter::{Beginning, Prefix, Rewrite};
 
 use super::supply::Supply;
 use crate::oracle::descriptor::Descriptor as Theirs;
@@ -213,7 +213,7 @@ fn value(id: PictureId) -> u16 {
 fn check_prefix(codec: Codec, payload: &[u8], info: &PacketInfo) {
     let rewrite = Rewrite { picture_id: 0x1234, tl0: 0x56, ..Rewrite::default() };
     let mut out = [0; Prefix::MAX];
-    let Prefix { written, consumed } = write_prefix(codec, payload, &rewrite, &mut out);
+    let Prefix { written, consumed } = Beginning::new(codec, payload).write(&rewrite, &mut out);
     let again = [&out[..written], &payload[consumed..]].concat();
     let found = inspect(codec, &again, false, None).expect("still readable");
     let (picture_id, tl0) = (found.numbers.picture_id(), found.numbers.tl0());

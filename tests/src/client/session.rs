@@ -126,6 +126,12 @@ impl Person {
         self.address(ip.octets()[1]) == address
     }
 
+    /// Whose id in the shard this is.
+    #[must_use]
+    pub fn with_id(participant: ParticipantId) -> Self {
+        Self(u8::try_from(participant.0).expect("people here are numbered below 256"))
+    }
+
     /// Their id in the shard.
     #[must_use]
     pub fn participant(self) -> ParticipantId {

@@ -16,6 +16,7 @@ mod faults;
 mod keyframes;
 mod layers;
 mod reasons;
+mod shards;
 mod silence;
 mod svc;
 mod voices;

@@ -64,7 +64,15 @@ fn payloads(received: &[(RtpCodecKind, Packet)], kind: RtpCodecKind) -> Vec<(u16
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_capture_comes_out_as_it_went_in() {
-    let server = Server::start().await;
+    comes_out_as_it_went_in(Server::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_capture_crosses_from_one_media_thread_to_another_as_it_is() {
+    comes_out_as_it_went_in(Server::start_spread().await).await;
+}
+
+async fn comes_out_as_it_went_in(server: Server) {
     let mut receiver = Participant::join(server.http, "wire", "Mira", Camera::One).await;
     let sender = Participant::join(server.http, "wire", "Sam", Camera::One).await;
     let packets = capture::packets();

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tests::deadline::until;
@@ -19,16 +20,26 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one and waits until it answers.
+    /// Starts one and waits until it answers. Who meets in a channel is on one media thread.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`Self::start`], but for two people in a channel being on two media threads.
+    pub(crate) async fn start_spread() -> Self {
+        Self::start_with(&["--spread", "1"]).await
+    }
+
+    async fn start_with(flags: &[&str]) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         // Another program could take a port between here and there; it never did, and then the server says so.
         let http =
             TcpListener::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
-        let media =
-            UdpSocket::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
+        let media = free_media_ports();
         let process = Command::new(binary())
             .args(["--http", &http.to_string(), "--media", &media.to_string(), "--log", "warn"])
+            .args(["--shards", "2"])
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -73,6 +84,22 @@ impl Server {
         let output = self.process.stdout.as_mut().expect("piped");
         BufReader::new(output).read_line(&mut line).expect("a line");
         line
+    }
+}
+
+/// The first of two ports that are free, one for each media thread, and given to no other server of this process.
+fn free_media_ports() -> SocketAddr {
+    static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+    let mut given = GIVEN.lock().expect("nobody panics with it");
+    loop {
+        let first = UdpSocket::bind(("127.0.0.1", 0)).expect("a free port");
+        let address = first.local_addr().expect("it is bound");
+        let next = address.port().saturating_add(1);
+        let is_free = UdpSocket::bind(("127.0.0.1", next)).is_ok();
+        if is_free && ![address.port(), next].iter().any(|port| given.contains(port)) {
+            given.extend([address.port(), next]);
+            return address;
+        }
     }
 }
 

@@ -1,0 +1,71 @@
+//! Several media threads are one server. That any number of them gives everybody the same, each plan here checks.
+
+use tests::client::{Devices, Person};
+use tests::plan::{Step, ms, run_on, secs};
+
+use super::{ALICE, BOB, CAROL, DAVE, SEEDS, others, people};
+
+fn meet(count: u8) -> Vec<Step> {
+    let mut plan: Vec<Step> =
+        people(count).map(|who| Step::Joins { who, with: Devices::ALL }).collect();
+    plan.extend(people(count).map(|who| Step::Speaks { who, level: 10 + 10 * who.0 }));
+    plan.push(Step::Run(secs(2)));
+    plan
+}
+
+/// Alice and Carol sit at shard 1, Bob and Dave at shard 0.
+#[test]
+fn a_shard_that_panics_takes_only_its_own_people_who_come_back() {
+    for seed in SEEDS {
+        let mut plan = meet(4);
+        plan.extend([Step::ShardEnds { shard: 1 }, Step::Run(secs(3))]);
+        for (who, of) in [(BOB, DAVE), (DAVE, BOB)] {
+            plan.push(Step::Hears { who, of, percent: 99 });
+            plan.push(Step::LongestGap { who, of, at_most: ms(150) });
+            for gone in [ALICE, CAROL] {
+                plan.push(Step::DoesNotHear { who, of: gone });
+            }
+        }
+        plan.extend([ALICE, CAROL].map(|who| Step::Joins { who, with: Devices::ALL }));
+        plan.push(Step::Run(secs(2)));
+        plan.push(Step::Run(secs(2)));
+        for who in people(4) {
+            for of in others(who, 4) {
+                plan.push(Step::Hears { who, of, percent: 99 });
+                plan.push(Step::LongestGap { who, of, at_most: ms(150) });
+            }
+        }
+        let _meeting = run_on(2, seed, &plan);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_on_any_number_of_shards() {
+    let mut plan = meet(5);
+    plan.extend([
+        Step::Views { who: ALICE, height: 180 },
+        Step::Leaves { who: Person(5) },
+        Step::Run(secs(1)),
+    ]);
+    for shards in [1, 2, 3] {
+        let digest = |seed| run_on(shards, seed, &plan).digest();
+        assert_eq!(digest(7), digest(7), "{shards} shards");
+        assert_ne!(digest(7), digest(8), "{shards} shards: the digest sees something");
+    }
+}
+
+/// The last member of a shard goes, which then needs nothing any more; the next one there gets everything again.
+#[test]
+fn a_shard_that_a_channel_left_takes_it_up_again() {
+    let mut plan = meet(3);
+    plan.extend([Step::Leaves { who: BOB }, Step::Run(secs(1))]);
+    plan.extend([Step::Joins { who: BOB, with: Devices::ALL }, Step::Run(secs(1)), Step::Run(secs(2))]);
+    for of in [ALICE, CAROL] {
+        plan.push(Step::Hears { who: BOB, of, percent: 99 });
+        plan.push(Step::LongestGap { who: BOB, of, at_most: ms(150) });
+        plan.push(Step::Hears { who: of, of: BOB, percent: 99 });
+    }
+    for shards in [2, 3] {
+        let _meeting = run_on(shards, 1, &plan);
+    }
+}

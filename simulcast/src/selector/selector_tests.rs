@@ -275,6 +275,30 @@ fn layers_that_need_no_other_are_joined_at_their_own_keyframe() {
     assert_eq!(offer(&mut selector, 17, false), Verdict::Forward);
 }
 
+/// The layers of a keyframe come in the wrong order: what was left out of it cannot be gone on with.
+#[test]
+fn a_keyframe_whose_lowest_layer_comes_last_is_no_way_up() {
+    let mut svc = Svc::new(false, 0, 2);
+    svc.next(true);
+    for _ in 0..4 {
+        svc.next(false);
+    }
+    svc.wants(2, 2);
+    svc.picture = 8;
+    for spatial in [1, 2, 0] {
+        let place = svc.place(spatial, true);
+        let starts_keyframe = spatial == 0;
+        let layer = LayerId::spatial(spatial);
+        let info = PacketInfo { starts_frame: true, starts_keyframe, layer, ..PacketInfo::default() };
+        let timestamp = RtpTimestamp(24_000);
+        let packet = Packet { encoding: 0, timestamp, info: &info, place: &place };
+        let forwards = svc.selector.packet(packet) == Verdict::Forward;
+        assert_eq!(forwards, spatial == 0);
+        assert_eq!(forwards, svc.selector.ends_picture(packet));
+    }
+    assert_eq!(svc.selector.wants_keyframe(), Some(LayerId { spatial: 2, temporal: 2 }));
+}
+
 #[test]
 fn all_packets_of_a_frame_share_its_fate_however_late() {
     let mut svc = Svc::new(false, 2, 2);

@@ -141,7 +141,9 @@ impl Track {
             self.sent |= own;
             self.needed |= needs.checked_shl(back).unwrap_or(0);
             if place.is_intra() {
-                self.intact |= protected(place);
+                // Where others of its picture came first, those above what flows were left out.
+                let above = if back == 0 { 0 } else { above(layer.spatial) };
+                self.intact |= protected(place) & !above;
                 if back == 0 {
                     self.left_out_before = false;
                 }
@@ -169,6 +171,11 @@ fn protected(place: &Place) -> u8 {
     (0..SPATIAL_MAX)
         .filter(|spatial| place.within.contains(LayerId::spatial(*spatial)))
         .fold(0, |bits, spatial| bits | spatial_bit(spatial))
+}
+
+/// Spatial layers, as bits, above one.
+const fn above(spatial: u8) -> u8 {
+    !(spatial_bit(spatial) | (spatial_bit(spatial) - 1))
 }
 
 const fn spatial_bit(spatial: u8) -> u8 {

@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 pub mod codec;
 pub mod deadline;
+pub mod hall;
 pub mod meeting;
 pub mod oracle;
 pub mod packet;

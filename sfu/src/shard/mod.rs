@@ -189,6 +189,9 @@ impl Shard {
         self.counters.participants.set(self.tables.participants.len());
         self.counters.publications.set(self.tables.publications.len());
         self.counters.channels.set(self.tables.channels.len());
+        let participants = self.tables.participants.values();
+        let told = participants.map(|participant| participant.told.assignments.len()).sum();
+        self.counters.subscriptions.set(told);
         self.tell(Event::Metrics(Box::new(Snapshot::of(&self.counters))));
     }
 }

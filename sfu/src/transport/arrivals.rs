@@ -14,7 +14,8 @@ use super::stamp::Stamp;
 pub struct Arrivals {
     start: Instant,
     unwrapper: Unwrapper,
-    /// The arrival of index `i` is at `i % ARRIVALS_MAX`; what lies further back than that is forgotten.
+    /// The arrival of index `i` is at `i % ARRIVALS_MAX`; what lies further back than that is forgotten. Empty before the first
+    /// packet: whoever only receives sends none.
     times: Box<[Option<Stamp>]>,
     /// The first index that the next feedback covers; 0 before the first packet.
     base: u64,
@@ -44,7 +45,7 @@ impl Arrivals {
         Self {
             start,
             unwrapper: Unwrapper::default(),
-            times: vec![None; ARRIVALS_MAX].into_boxed_slice(),
+            times: Box::default(),
             base: 0,
             waiting: None,
         }
@@ -56,6 +57,9 @@ impl Arrivals {
     /// than [`LATE_MAX`] behind what was told; then it is ignored. A jump of [`ARRIVALS_MAX`] or more, either way, is
     /// taken for a new numbering: what was not told is forgotten.
     pub fn record(&mut self, sequence: SequenceNumber, arrival: Instant) {
+        if self.times.is_empty() {
+            self.times = vec![None; ARRIVALS_MAX].into_boxed_slice();
+        }
         let index = self.unwrapper.peek(sequence);
         let mut highest = self.unwrapper.highest();
         if highest.is_none_or(|highest| index.abs_diff(highest) >= ARRIVALS_MAX as u64) {

@@ -1,5 +1,6 @@
 //! The log of a transport's last packets: what transport-wide feedback acknowledges and what a NACK may ask for.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use simulcast::SequenceNumber;
@@ -10,12 +11,12 @@ use crate::media::SlotId;
 use crate::net::ahead;
 use crate::publication::history::HistoryKey;
 
-/// The last [`SENT_MAX`] packets of one transport by their transport-wide sequence numbers. `P` names a publication.
+/// The last packets of one transport, [`SENT_MAX`] at most, by their transport-wide sequence numbers. `P` names a publication.
 #[derive(Debug)]
 pub struct Sent<P: Copy> {
     start: Instant,
-    /// Grows to [`SENT_MAX`]; then the entry of a number is at the number modulo that.
-    log: Vec<Logged<P>>,
+    /// The newest last, which is that of the number before `next`. Grows to what [`KEPT`] needs, at most to [`SENT_MAX`].
+    log: VecDeque<Logged<P>>,
     next: u16,
     /// Lookups for NACKs that are left until `lookups_end`.
     lookups: u16,
@@ -87,8 +88,7 @@ impl<P: Copy> Sent<P> {
     /// An empty log. All times it is told later are at or after `start`.
     #[must_use]
     pub fn new(start: Instant) -> Self {
-        let log = Vec::with_capacity(SENT_MAX);
-        Self { start, log, next: 0, lookups: LOOKUPS_MAX, lookups_end: start }
+        Self { start, log: VecDeque::new(), next: 0, lookups: LOOKUPS_MAX, lookups_end: start }
     }
 
     /// The transport-wide sequence number that the next packet gets.
@@ -100,8 +100,9 @@ impl<P: Copy> Sent<P> {
     /// Has the memory fetched that [`Self::push`] will write.
     #[inline]
     pub fn fetch(&self) {
-        if let Some(next) = self.log.get(place(self.next)) {
-            ahead::fetch(next);
+        // The oldest makes room for it.
+        if let Some(oldest) = self.log.front().filter(|_| self.log.len() == self.log.capacity()) {
+            ahead::fetch(oldest);
         }
     }
 
@@ -109,11 +110,14 @@ impl<P: Copy> Sent<P> {
     pub fn push(&mut self, now: Instant, entry: Entry<P>) -> u16 {
         let logged = Logged { entry, sent: Some(Stamp::new(self.start, now)), resent: None };
         let number = self.next;
-        if self.log.len() < SENT_MAX {
-            self.log.push(logged);
-        } else if let Some(place) = self.log.get_mut(place(number)) {
-            *place = logged;
+        let is_full = self.log.len() == self.log.capacity();
+        let is_old = |oldest: &Logged<P>| {
+            oldest.sent.is_none_or(|sent| now >= sent.moment(self.start, now) + KEPT)
+        };
+        if self.log.len() >= SENT_MAX || is_full && self.log.front().is_some_and(is_old) {
+            self.log.pop_front();
         }
+        self.log.push_back(logged);
         self.next = number.wrapping_add(1);
         number
     }
@@ -123,10 +127,8 @@ impl<P: Copy> Sent<P> {
     /// peer says only of packets older than the log.
     pub fn acknowledge(&mut self, now: Instant, number: u16) -> Option<Acknowledged<P>> {
         let age = usize::from(self.next.wrapping_sub(number));
-        if age == 0 || age > self.log.len() {
-            return None;
-        }
-        let logged = self.log.get_mut(place(number))?;
+        let place = self.log.len().checked_sub(age)?;
+        let logged = self.log.get_mut(place)?;
         let sent = logged.sent.take()?;
         Some(Acknowledged { entry: logged.entry, sent: sent.moment(self.start, now) })
     }
@@ -158,21 +160,18 @@ impl<P: Copy> Sent<P> {
 
     /// The newest media packet of `slot` with this number.
     fn find(&mut self, slot: SlotId, sequence: SequenceNumber) -> Option<&mut Logged<P>> {
-        let newest = self.log.len().min(place(self.next));
-        let (new, old) = self.log.split_at_mut_checked(newest)?;
-        new.iter_mut().rev().chain(old.iter_mut().rev()).find(|logged| {
+        self.log.iter_mut().rev().find(|logged| {
             let entry = &logged.entry;
             entry.rewrite.sequence == sequence && entry.slot == slot && entry.kind == Kind::Media
         })
     }
 }
 
-const fn place(number: u16) -> usize {
-    number as usize % SENT_MAX
-}
+/// What is older makes room instead of asking for more: longer than a resend is of use and any round trip of feedback. A thousand
+/// receivers of little then have small logs.
+pub const KEPT: Duration = Duration::from_secs(3);
 
-/// Packets that are remembered: 2.7 s of 4 Mbit/s in packets of 1,200 bytes, which is longer than a resend is of use and
-/// any round trip of feedback. A power of two, so that places stay when the number wraps.
+/// Packets that are remembered at most: 2.7 s of 4 Mbit/s in packets of 1,200 bytes.
 pub const SENT_MAX: usize = 1024;
 
 /// Numbers that NACKs may have looked up within [`LOOKUPS_TIME`]: as many as a pacer holds retransmissions, and twice what
@@ -245,6 +244,19 @@ mod tests {
         assert!(matches!(sent.resend(now, ms(50), SlotId(0), oldest), Resend::Now(_)));
         let older = SequenceNumber(next.wrapping_sub(1025));
         assert_eq!(sent.resend(now, ms(50), SlotId(0), older), Resend::Unknown);
+    }
+
+    #[test]
+    fn a_log_grows_no_further_than_the_time_needs_for_which_it_keeps_packets() {
+        let (mut sent, now) = sent();
+        // Ten a second for a minute: thirty are kept, and half as many for the growth by doubling.
+        for n in 0..600 {
+            sent.push(now + ms(u64::from(n) * 100), entry(0, n, Kind::Media));
+        }
+        assert!(sent.log.capacity() <= 64, "{}", sent.log.capacity());
+        let now = now + ms(60_000);
+        assert!(sent.acknowledge(now, 600 - 30).is_some());
+        assert!(matches!(sent.resend(now, ms(50), SlotId(0), SequenceNumber(599)), Resend::Now(_)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod faults;
 mod keyframes;
 mod layers;
 mod reasons;
+mod scale;
 mod shards;
 mod silence;
 mod svc;

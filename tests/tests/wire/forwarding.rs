@@ -30,7 +30,7 @@ pub(crate) async fn play(
 }
 
 /// What follows the descriptor, whose numbers a switch may change.
-fn frame_bytes(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame_bytes(payload: &[u8]) -> Vec<u8> {
     Descriptor::read(payload)
         .map(|descriptor| payload[descriptor.length..].to_vec())
         .unwrap_or_default()
@@ -38,7 +38,7 @@ fn frame_bytes(payload: &[u8]) -> Vec<u8> {
 
 /// From some packet on, what was sent came as it was, number by number: what is missing is a hole of the network's, and
 /// no number was given away or left out.
-fn assert_same(kind: &str, sent: &[Vec<u8>], received: &[(u16, Vec<u8>)], least: usize) {
+pub(crate) fn assert_same(kind: &str, sent: &[Vec<u8>], received: &[(u16, Vec<u8>)], least: usize) {
     assert!(received.len() >= least, "{kind}: {} of {} packets came", received.len(), sent.len());
     let mut unwrapped = Unwrapped::default();
     let indexed: Vec<(i64, &Vec<u8>)> =

@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod capture;
+mod crowd;
 mod forwarding;
 mod participant;
 mod process;
 mod server;
 mod socket;
 mod storm;
+mod ten;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tests::client::consent::{binding_request, sealed};
 use tests::packet::Rtp;
 use tokio::net::UdpSocket;
 use tokio::time::interval;
+use tools::peer::check::{self, Ask};
 use tools::simnet::random::Random;
 
 use super::capture;
@@ -78,5 +78,5 @@ fn forgery(number: u32, real: &[Rtp], random: &mut Random) -> Vec<u8> {
 
 /// A binding request that is right in everything but its user.
 fn request(username: &str, random: &mut Random) -> Vec<u8> {
-    sealed(binding_request(username, random), "not the password")
+    check::request(username, "not the password", Ask::Check, random).expect("STUN can be written")
 }

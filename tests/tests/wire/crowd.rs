@@ -1,0 +1,102 @@
+//! Light participants, of whom load is made, against the real server: they see what they should before anything is measured with them.
+
+use std::time::Duration;
+
+use sfu::transport::dtls::Certificate;
+use simulcast::Bitrate;
+use tools::peer::crowd::Crowd;
+use tools::peer::signal::Signal;
+use tools::peer::synthetic::{Encoding, camera, microphone};
+use tools::peer::track::Track;
+use tools::peer::{Devices, Identity, Keys, Peer};
+
+use super::capture::{self, AUDIO, ENCODINGS};
+use super::server::Server;
+
+/// ICE, DTLS and all on one machine, while other tests run.
+const CONNECTED: Duration = Duration::from_secs(15);
+
+/// Lets somebody in; their WebSocket stays open beside.
+async fn enter(server: &Server, crowd: &mut Crowd, seed: u64, tracks: Vec<Track>) {
+    let certificate = Certificate::generate().expect("a certificate");
+    let devices = Devices { tracks, audio_slots: 3, video_slots: 4 };
+    let identity = Identity { seed, certificate: certificate.clone() };
+    let name = format!("Person {seed}");
+    let mut signal = Signal::join(server.http, "crowd", &name).await.expect("they come in");
+    let answer = signal.offer(&identity.offer(&devices)).await.expect("an answer");
+    let voice = serde_json::json!({ "op": "voice", "muted": false, "deafened": false, "camera": true, "screen": false });
+    signal.send(&voice).await.expect("the socket is open");
+    tokio::spawn(signal.stay());
+    let peer = Peer::new(crowd.now(), seed, &Keys::Dtls(certificate), &devices, &answer);
+    crowd.admit(peer.expect("a candidate")).expect("a socket");
+}
+
+fn connect(crowd: &mut Crowd) {
+    let end = crowd.now().0 + CONNECTED;
+    let all =
+        |members: &[tools::peer::crowd::Member]| members.iter().all(|one| one.peer.is_connected());
+    crowd.run(end, all).expect("the poll works");
+    assert!(all(crowd.members()), "everybody is connected within {CONNECTED:?}");
+}
+
+fn run(crowd: &mut Crowd, lasts: Duration) {
+    let end = crowd.now().0 + lasts;
+    crowd.run(end, |_| false).expect("the poll works");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn light_participants_connect_publish_and_lose_nothing() {
+    let server = Server::start().await;
+    let mut crowd = Crowd::new().expect("a poll");
+    let encoding = Encoding { bitrate: Bitrate::kbps(300), frame_rate: 30, pixels: (640, 360) };
+    enter(&server, &mut crowd, 1, vec![microphone(20, 80), camera(&[encoding])]).await;
+    for seed in 2..8 {
+        enter(&server, &mut crowd, seed, Vec::new()).await;
+    }
+    tokio::task::block_in_place(|| {
+        connect(&mut crowd);
+        run(&mut crowd, Duration::from_secs(3));
+    });
+    let [publisher, receivers @ ..] = crowd.members_mut() else { panic!("eight of them") };
+    let (sound, pictures) = publisher.peer.played();
+    assert!(sound >= 100 && pictures >= 80, "{sound} {pictures}");
+    assert_eq!(publisher.tally.packets, 0, "nobody else sends");
+    for member in receivers {
+        let tally = &mut member.tally;
+        assert!(tally.packets >= 180 && tally.packets <= sound + pictures, "{}", tally.packets);
+        assert_eq!((tally.missing, tally.duplicates), (0, 0));
+        assert_eq!(tally.latencies.len() as u64, tally.packets, "every packet is stamped");
+        assert!(tally.latency(500).is_some_and(|median| median < Duration::from_millis(100)));
+        assert_eq!(member.peer.asked().garbage, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_capture_begins_anew_for_whoever_comes_late() {
+    let server = Server::start().await;
+    let mut crowd = Crowd::new().expect("a poll");
+    let capture = capture::read();
+    let tracks = vec![
+        capture.microphone(AUDIO, 20).expect("sound"),
+        capture.camera(&ENCODINGS).expect("three encodings"),
+    ];
+    enter(&server, &mut crowd, 1, tracks).await;
+    enter(&server, &mut crowd, 2, Vec::new()).await;
+    tokio::task::block_in_place(|| {
+        connect(&mut crowd);
+        run(&mut crowd, Duration::from_secs(2));
+    });
+    enter(&server, &mut crowd, 3, Vec::new()).await;
+    let asked = crowd.members()[0].peer.asked().keyframes;
+    tokio::task::block_in_place(|| {
+        connect(&mut crowd);
+        run(&mut crowd, Duration::from_secs(3));
+    });
+    let [publisher, first, late] = crowd.members() else { panic!("three of them") };
+    assert!(publisher.peer.asked().keyframes > asked, "the late one needs a keyframe");
+    // Of the highest encoding some 137 packets a second came, of sound 50: without a keyframe there would be sound alone.
+    for member in [first, late] {
+        assert!(member.tally.packets > 3 * 150, "{}", member.tally.packets);
+        assert_eq!((member.tally.missing, member.tally.duplicates), (0, 0));
+    }
+}

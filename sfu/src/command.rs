@@ -6,7 +6,7 @@ use arrayvec::ArrayString;
 use simulcast::Bitrate;
 use thiserror::Error;
 
-use crate::media::{ChannelId, ParticipantId, PublicationSpec, SlotId, SlotSpec};
+use crate::media::{ChannelId, ParticipantId, PublicationId, PublicationSpec, SlotId, SlotSpec};
 use crate::transport::dtls::Fingerprint;
 use crate::transport::srtp::KeyingMaterial;
 
@@ -35,6 +35,15 @@ pub enum Command {
         participant: ParticipantId,
         /// All of it.
         voice: Voice,
+    },
+    /// Silences somebody for everybody, or lets them be heard again, whatever they say of themselves. Who may, the caller knows.
+    Silence {
+        /// Whose.
+        participant: ParticipantId,
+        /// What of theirs.
+        what: Silenced,
+        /// Whether it is silenced from here on.
+        silenced: bool,
     },
     /// How large each slot is shown. Slots not named keep their last view.
     View {
@@ -68,6 +77,7 @@ impl Command {
             Self::Negotiate(negotiate) => negotiate.participant,
             Self::RestartIce { participant, .. }
             | Self::Voice { participant, .. }
+            | Self::Silence { participant, .. }
             | Self::View { participant, .. }
             | Self::Prefer { participant, .. }
             | Self::Leave { participant } => *participant,
@@ -164,6 +174,15 @@ impl Default for Voice {
     }
 }
 
+/// What a moderator may silence.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Silenced {
+    /// The microphone, whatever publication it is or becomes.
+    Microphone,
+    /// One publication, until it ends.
+    Publication(PublicationId),
+}
+
 /// How large a slot is shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct View {
@@ -198,6 +217,9 @@ pub enum CommandError {
     /// Nobody of this id: it may just have been lost.
     #[error("no participant with this id")]
     UnknownParticipant,
+    /// The participant has no publication of this id: it may just have ended.
+    #[error("no publication with this id")]
+    UnknownPublication,
     /// The shard holds as many participants as it may.
     #[error("this shard is full")]
     ShardFull,

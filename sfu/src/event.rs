@@ -1,10 +1,12 @@
 //! What a shard tells signaling.
 
+use simulcast::allocator;
 use thiserror::Error;
 
 use crate::command::{CommandError, CommandId};
 use crate::media::{ChannelId, ParticipantId, PublicationId, SlotId, Source};
 use crate::metrics::Snapshot;
+use crate::publication::demand::Demand;
 
 /// One piece of news. Within a shard their order is the order in which things happened.
 #[derive(Clone, Debug)]
@@ -28,6 +30,18 @@ pub enum Event {
         /// Receive m-lines for pictures.
         video: u8,
     },
+    /// Which encodings of a publication its publisher should send: somebody wants them, or may soon. Told on change; before the
+    /// first such event all are wanted.
+    Wanted {
+        /// Whose.
+        participant: ParticipantId,
+        /// Which track.
+        publication: PublicationId,
+        /// How many encodings it has.
+        encodings: u8,
+        /// Which of them are wanted.
+        demand: Demand,
+    },
     /// Who is heard in a channel, loudest first; told on change and at most 10 times a second.
     Speakers(ChannelId, Vec<Speaker>),
     /// The first packet of a publication arrived, or the first after it was silent.
@@ -49,6 +63,42 @@ pub struct Assignment {
     pub publisher: ParticipantId,
     /// What it shows.
     pub source: Source,
+    /// Why it is what it is and not more.
+    pub reason: Reason,
+}
+
+/// Why a receiver gets of a publication what it gets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reason {
+    /// It is as sharp as its view shows, or as its publisher sends.
+    Full,
+    /// The network has no room for the next layer.
+    Budget,
+    /// The network has no room for the lowest layer.
+    Paused,
+    /// The first seconds: the budget is still being learnt.
+    Starting,
+    /// The person chose less, or set a limit that has no room for more.
+    Chosen,
+    /// Nobody sees it.
+    Hidden,
+    /// The receiver can decode none of its formats.
+    Codec,
+    /// Its publisher sends no keyframe when asked: what flows begins, or grows, with the next one that comes by itself.
+    Keyframe,
+}
+
+impl From<allocator::Reason> for Reason {
+    fn from(reason: allocator::Reason) -> Self {
+        match reason {
+            allocator::Reason::Full => Self::Full,
+            allocator::Reason::Budget => Self::Budget,
+            allocator::Reason::Paused => Self::Paused,
+            allocator::Reason::Starting => Self::Starting,
+            allocator::Reason::Chosen => Self::Chosen,
+            allocator::Reason::Hidden => Self::Hidden,
+        }
+    }
 }
 
 /// Somebody who speaks.

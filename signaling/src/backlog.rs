@@ -9,7 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 /// What waits for one channel.
 ///
 /// It is bounded without losing what matters: of states that replace each other (speakers of the channel; slots and wishes of a
-/// participant) only the newest is kept, answers are no more than the commands the channel sent, and whoever is connected or lost is
+/// participant, what is wanted of a track) only the newest is kept, answers are no more than the commands the channel sent, and whoever is connected or lost is
 /// so once.
 #[derive(Debug, Default)]
 pub struct Backlog {
@@ -55,6 +55,9 @@ fn replaces(later: &Event, earlier: &Event) -> bool {
             Event::SlotsNeeded { participant: earlier, .. },
         ) => later == earlier,
         (Event::Publishing(_, later), Event::Publishing(_, earlier)) => later == earlier,
+        (Event::Wanted { publication: later, .. }, Event::Wanted { publication: earlier, .. }) => {
+            later == earlier
+        }
         (Event::Speakers(..), Event::Speakers(..)) => true,
         _ => false,
     }

@@ -318,6 +318,7 @@ impl Room {
                 people,
                 playing,
             })));
+            session.want_again();
         }
     }
 
@@ -428,6 +429,12 @@ impl Room {
             Event::SlotsNeeded { participant, audio: _, video } => {
                 if let Some(session) = self.sessions.get_mut(&participant) {
                     session.need_pictures(video, Instant::now());
+                }
+            }
+            Event::Wanted { participant, publication, encodings, demand } => {
+                if let Some(session) = self.sessions.get_mut(&participant) {
+                    let wanted = (0..encodings).map(|encoding| demand.wants(encoding));
+                    session.want(publication, wanted.collect());
                 }
             }
             Event::Speakers(_, speakers) => self.tell_all(&Notice::Speakers(speakers)),

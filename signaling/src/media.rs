@@ -325,6 +325,7 @@ impl Router {
             | Event::Lost(participant, _)
             | Event::Assigned(participant, _)
             | Event::SlotsNeeded { participant, .. }
+            | Event::Wanted { participant, .. }
             | Event::Publishing(participant, _) => {
                 // What comes from where somebody was before concerns nobody.
                 let place = self.participants.get(participant);

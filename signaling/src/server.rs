@@ -135,10 +135,8 @@ impl Server {
             listener.local_addr().map_err(|source| StartError::http(config.http, source))?;
         let media_addresses = plane.addresses.concat();
         let fingerprint = plane.fingerprint;
-        let policy = |bound: &Vec<SocketAddr>| Policy {
-            candidates: config.candidates(bound),
-            fingerprint,
-        };
+        let policy =
+            |bound: &Vec<SocketAddr>| Policy { candidates: config.candidates(bound), fingerprint };
         let policies = plane.addresses.iter().map(policy).collect();
         let (media, snapshots) = Media::start(plane);
         let (stopping, stops) = watch::channel(false);

@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sfu::command::{Command, CommandError, Pictures, Voice};
-use sfu::event::{Assignment, Event, LostReason, Speaker};
+use sfu::event::{Assignment, Event, LostReason, Reason, Speaker};
 use sfu::media::{ChannelId, ParticipantId, PublicationId, SlotId, Source};
+use sfu::publication::demand::Demand;
 use simulcast::Bitrate;
 use tokio::time::advance;
 use tokio_tungstenite::tungstenite::Message;
@@ -278,9 +279,10 @@ async fn a_resumed_participant_keeps_its_media_and_the_old_socket_hears_why() {
         publication: PublicationId(9),
         publisher: ParticipantId(2),
         source: Source::Camera,
+        reason: Reason::Codec,
     };
     thread.tell(Event::Assigned(ParticipantId(1), vec![playing])).await;
-    let shown = json!([{ "mid": "7", "publication": 9, "participant": "p2", "source": "camera" }]);
+    let shown = json!([{ "mid": "7", "publication": 9, "participant": "p2", "source": "camera", "reason": "codec" }]);
     assert_eq!(old.next().await, json!({ "op": "slots", "slots": shown }));
 
     let (mut fresh, again) = Client::resume(server.address(), "c", "Sam", &welcome["resume"]).await;
@@ -300,6 +302,32 @@ async fn a_resumed_participant_keeps_its_media_and_the_old_socket_hears_why() {
         (unknown["resumed"].as_bool(), unknown["participant"].as_str()),
         (Some(false), Some("p2"))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wanted_of_a_track_is_told_and_told_again_to_whoever_comes_back() {
+    let (server, mut thread) = start().await;
+    let (mut old, welcome) = Client::join(server.address(), "c", "Sam").await;
+    let commands = connect(&mut old, &mut thread, CALL).await;
+    let camera = commands.iter().find_map(|command| {
+        let Command::Negotiate(negotiate) = command else { return None };
+        negotiate.publications.iter().find(|it| it.source == Source::Camera).cloned()
+    });
+    let camera = camera.unwrap();
+    let wanted = |demand| Event::Wanted {
+        participant: ParticipantId(1),
+        publication: camera.id,
+        encodings: 3,
+        demand,
+    };
+    let shown = |encodings: [bool; 3]| json!({ "op": "wanted", "mid": camera.mid.0.as_str(), "encodings": encodings });
+    thread.tell(wanted(Demand::NONE.with(0))).await;
+    assert_eq!(old.next().await, shown([true, false, false]));
+    thread.tell(wanted(Demand::NONE.with(0).with(2))).await;
+    assert_eq!(old.next().await, shown([true, false, true]));
+    let (mut fresh, again) = Client::resume(server.address(), "c", "Sam", &welcome["resume"]).await;
+    assert_eq!(again["resumed"], true);
+    assert_eq!(fresh.next().await, shown([true, false, true]));
 }
 
 #[tokio::test(start_paused = true)]

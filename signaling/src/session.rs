@@ -6,7 +6,7 @@ use std::time::Duration;
 use sfu::command::{
     Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, View, Voice,
 };
-use sfu::event::{Assignment, LostReason, Speaker};
+use sfu::event::{Assignment, LostReason, Reason, Speaker};
 use sfu::media::{ChannelId, MediaKind, Mid, ParticipantId, PublicationId, Source};
 use sfu::relay::ShardIndex;
 use simulcast::Bitrate;
@@ -96,6 +96,8 @@ pub enum Notice {
     Slots(Vec<Playing>),
     /// How many receive m-lines would be used.
     SlotsNeeded(Slots),
+    /// Which encodings of a track somebody wants.
+    Wanted(Wanted),
     /// Who is heard.
     Speakers(Vec<Speaker>),
     /// A request, or the media connection, failed.
@@ -163,6 +165,17 @@ pub struct Playing {
     pub publisher: ParticipantId,
     /// What it is.
     pub source: Source,
+    /// Why it is what it is and not more.
+    pub reason: Reason,
+}
+
+/// Which encodings of a track are wanted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Wanted {
+    /// Of the track's m-line.
+    pub mid: Mid,
+    /// In the order of the offer.
+    pub encodings: Vec<bool>,
 }
 
 /// Why somebody went.
@@ -195,6 +208,8 @@ pub struct Session {
     connection: Option<Connection>,
     waiting: VecDeque<Waiting>,
     assigned: Vec<Assignment>,
+    /// Of each track, what was told last of its encodings.
+    wanted: Vec<(PublicationId, Vec<bool>)>,
     wish: Option<Wish>,
     /// Its place among those the server may hold; given back when it ends.
     _place: OwnedSemaphorePermit,
@@ -258,6 +273,7 @@ impl Session {
             connection: None,
             waiting: VecDeque::new(),
             assigned: Vec::new(),
+            wanted: Vec::new(),
             wish: None,
             _place: place,
         }
@@ -289,6 +305,7 @@ impl Session {
                 publication: assignment.publication,
                 publisher: assignment.publisher,
                 source: assignment.source,
+                reason: assignment.reason,
             })
         };
         self.assigned.iter().filter_map(playing).collect()
@@ -334,6 +351,7 @@ impl Session {
         };
         if fresh {
             self.assigned.clear();
+            self.wanted.clear();
         }
         self.connection = Some(Connection { agreed: negotiated.agreed, shard, joining });
         self.wish = self.wish.take().filter(|wish| !self.has(wish.slots));
@@ -430,6 +448,8 @@ impl Session {
                 (Error::Internal("a participant's id was used twice"), true)
             }
             CommandError::UnusableKeys => (Error::Internal("keys do not fit their profile"), true),
+            // No command of an offer names a single publication.
+            CommandError::UnknownPublication => (Error::Internal("a publication is gone"), false),
             CommandError::Contradiction(what) => (
                 SdpError::Line {
                     rule: "the m-lines contradict one another",
@@ -451,6 +471,7 @@ impl Session {
         if self.takes_news() {
             self.connection = None;
             self.assigned.clear();
+            self.wanted.clear();
             self.wish = None;
             self.link.tell(Notice::Failed { error: Error::MediaLost(reason), offer: None });
         }
@@ -462,6 +483,31 @@ impl Session {
             self.assigned = assigned;
             let playing = self.playing();
             self.link.tell(Notice::Slots(playing));
+        }
+    }
+
+    /// Which encodings of a track somebody wants.
+    pub fn want(&mut self, publication: PublicationId, encodings: Vec<bool>) {
+        if self.takes_news() {
+            self.wanted.retain(|(known, _)| *known != publication);
+            self.wanted.push((publication, encodings));
+            self.tell_wanted(self.wanted.len().saturating_sub(1));
+        }
+    }
+
+    /// Repeats what is wanted of all tracks: whoever comes back may have missed it.
+    pub fn want_again(&mut self) {
+        self.tell_wanted(0);
+    }
+
+    /// Tells what is wanted of the tracks from `first` on.
+    fn tell_wanted(&mut self, first: usize) {
+        let Some(connection) = &self.connection else { return };
+        for (publication, encodings) in self.wanted.iter().skip(first) {
+            if let Some(mid) = connection.agreed.mid_of(*publication) {
+                let encodings = encodings.clone();
+                self.link.tell(Notice::Wanted(Wanted { mid, encodings }));
+            }
         }
     }
 

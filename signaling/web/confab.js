@@ -228,6 +228,8 @@ export class Call extends EventTarget {
         return this.#assign(message.slots);
       case "slots_needed":
         return this.#grow(message);
+      case "wanted":
+        return this.#peer?.want(message.mid, message.encodings);
       case "speakers":
         this.speakers = message.speakers;
         return this.#emit("speakers", message.speakers);

@@ -7,7 +7,7 @@
 //! ```text
 //! wants + budget ─► allocator ─► Targets ─► Selector ─► Forward | Drop(reason) ─► Rewriter
 //!                                              ▲
-//!                          codec: descriptor of each packet (keyframe? picture id? layer?)
+//!         codec: descriptor of each packet (keyframe? picture id? layer?) ─► frames: who needs it, what does it need?
 //! ```
 //!
 //! Deciding ([`allocate`](allocator::allocate)) and applying ([`Selector`](selector::Selector),
@@ -16,12 +16,13 @@
 
 pub mod allocator;
 pub mod codec;
+pub mod frames;
 pub mod layer;
 pub mod rewriter;
 pub mod selector;
 pub mod sequence;
 pub mod units;
 
-pub use layer::{Layer, LayerId};
+pub use layer::{Layer, LayerId, LayerSet, Spread};
 pub use sequence::{RtpTimestamp, SequenceNumber};
 pub use units::Bitrate;

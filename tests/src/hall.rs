@@ -382,7 +382,10 @@ impl Hall {
 
     fn note(&mut self, event: Event) {
         match event {
-            Event::Done(_) | Event::SlotsNeeded { .. } | Event::Speakers(..) => {}
+            Event::Done(_)
+            | Event::SlotsNeeded { .. }
+            | Event::Speakers(..)
+            | Event::Wanted { .. } => {}
             Event::Metrics(snapshot) => self.snapshot = Some(*snapshot),
             Event::Connected(who) => match self.guests.get_mut(&who.0) {
                 Some(guest) => guest.connected = true,

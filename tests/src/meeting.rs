@@ -446,7 +446,21 @@ impl Meeting {
         let now = self.now;
         let told = std::iter::from_fn(|| self.shard(shard).poll_event()).map(|event| (now, event));
         let told: Vec<_> = told.collect();
+        for (_, event) in &told {
+            self.obey(event);
+        }
         self.events.extend(told);
+    }
+
+    /// Clients send what is wanted of them.
+    fn obey(&mut self, event: &Event) {
+        if let Event::Wanted { participant, encodings, demand, .. } = event {
+            let wanted = (0..*encodings).map(|encoding| demand.wants(encoding));
+            let mut seats = self.seats.iter_mut();
+            if let Some((_, seat)) = seats.find(|(who, _)| who.participant() == *participant) {
+                seat.client.want(wanted);
+            }
+        }
     }
 
     fn direction(&mut self, plan: Link) -> Direction {

@@ -15,7 +15,7 @@ pub struct Rtp {
     pub ssrc: u32,
     /// At most 15.
     pub csrcs: Vec<u32>,
-    /// One-byte form: ids 1 to 14 with 1 to 16 bytes each.
+    /// Ids 1 to 14, each with at most 255 bytes: in the one-byte form, or in the two-byte form where one has more than 16.
     pub extensions: Vec<(u8, Vec<u8>)>,
     /// What it carries; empty in a packet of padding alone.
     pub payload: Vec<u8>,
@@ -38,14 +38,19 @@ impl Rtp {
             out.extend(csrc.to_be_bytes());
         }
         if has_extensions {
+            let is_short = self.extensions.iter().all(|(_, value)| value.len() <= 16);
             let mut elements = Vec::new();
             for (id, value) in &self.extensions {
-                let length = u8::try_from(value.len() - 1).expect("1 to 16 bytes");
-                elements.push((id << 4) | length);
+                let length = u8::try_from(value.len()).expect("at most 255 bytes");
+                if is_short {
+                    elements.push((id << 4) | (length - 1));
+                } else {
+                    elements.extend([*id, length]);
+                }
                 elements.extend(value);
             }
             elements.resize(elements.len().next_multiple_of(4), 0);
-            out.extend([0xbe, 0xde]);
+            out.extend(if is_short { [0xbe, 0xde] } else { [0x10, 0x00] });
             out.extend(u16::try_from(elements.len() / 4).expect("short").to_be_bytes());
             out.extend(elements);
         }
@@ -71,6 +76,8 @@ impl Rtp {
             let elements = rest.get(4..4 + length)?;
             if profile == [0xbe, 0xde] {
                 extensions = one_byte_elements(elements)?;
+            } else if profile == [0x10, 0x00] {
+                extensions = two_byte_elements(elements)?;
             }
             rest = rest.get(4 + length..)?;
         }
@@ -156,6 +163,21 @@ impl Unwrapped {
     }
 }
 
+/// RFC 8285, section 4.3; an id of 0 is padding.
+fn two_byte_elements(mut elements: &[u8]) -> Option<Vec<(u8, Vec<u8>)>> {
+    let mut found = Vec::new();
+    while let Some((id, rest)) = elements.split_first() {
+        elements = rest;
+        if *id != 0 {
+            let (length, rest) = rest.split_first()?;
+            let (value, rest) = rest.split_at_checked(usize::from(*length))?;
+            found.push((*id, value.to_vec()));
+            elements = rest;
+        }
+    }
+    Some(found)
+}
+
 /// Reads elements of the one-byte form (RFC 8285, section 4.2).
 fn one_byte_elements(mut elements: &[u8]) -> Option<Vec<(u8, Vec<u8>)>> {
     let mut found = Vec::new();
@@ -218,5 +240,13 @@ mod tests {
             [65_535, 1, 0, 65_533].map(|number| unwrapped.index(number) - first),
             [1, 3, 2, -1]
         );
+    }
+
+    #[test]
+    fn long_extensions_take_the_two_byte_form() {
+        let packet = Rtp { extensions: vec![(2, vec![9; 3]), (5, vec![7; 40])], ..Rtp::default() };
+        let bytes = packet.write();
+        assert_eq!(bytes[12..19], [0x10, 0x00, 0, 12, 2, 3, 9]);
+        assert_eq!(Rtp::read(&bytes), Some(packet));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sfu::command::{Command, Pictures, View, Voice};
+use sfu::command::{Command, Pictures, Silenced, View, Voice};
+use sfu::event::Reason;
 use sfu::{Event, MediaKind, Source};
 use simulcast::Bitrate;
 use tools::simnet::jitter::Jitter;
@@ -66,6 +67,8 @@ pub enum Step {
     Speaks { who: Person, level: u8 },
     /// Switches the microphone or the sound off or on.
     Voice { who: Person, muted: bool, deafened: bool },
+    /// A moderator silences somebody's microphone, or their camera, or lets it be heard and seen again.
+    Silence { who: Person, source: Source, silenced: bool },
     /// Shows all pictures this high, in a width of 16 : 9; 0 to hide them.
     Views { who: Person, height: u16 },
     /// Wants at most so much.
@@ -76,6 +79,10 @@ pub enum Step {
     RestartsIce { who: Person, generation: u8 },
     /// Says nothing any more, as if the machine were gone.
     Vanishes { who: Person },
+    /// Sends these encodings of a camera and no others, since the last run began.
+    Sends { who: Person, encodings: Vec<bool> },
+    /// Was told last that this is why they get what they get of somebody's camera.
+    Because { who: Person, of: Person, reason: Reason },
     /// A media thread panics, and its people are gone.
     ShardEnds { shard: usize },
     /// Time passes. What follows speaks of this time.
@@ -196,6 +203,16 @@ impl Running {
                 let voice = Voice { muted, deafened, ..Voice::default() };
                 self.meeting.command(Command::Voice { participant: who.participant(), voice });
             }
+            Step::Silence { who, source, silenced } => {
+                let what = match source {
+                    Source::Microphone => Silenced::Microphone,
+                    Source::Camera | Source::Screen | Source::ScreenSound => {
+                        Silenced::Publication(who.publication(source))
+                    }
+                };
+                let participant = who.participant();
+                self.meeting.command(Command::Silence { participant, what, silenced });
+            }
             Step::Views { who, height } => self.view(who, height),
             Step::Prefers { who, budget, pictures } => {
                 self.meeting.command(Command::Prefer {
@@ -212,6 +229,8 @@ impl Running {
                 self.since = self.meeting.now();
                 self.meeting.run(lasts);
             }
+            Step::Sends { who, ref encodings } => return self.sends(who, encodings),
+            Step::Because { who, of, reason } => return self.because(who, of, reason),
             Step::Sees { who, of, layer } => return self.sees(who, of, layer),
             Step::SeesPeople { who, count } => return self.sees_people(who, count),
             Step::HearsNothingTwice { who, of } => return self.hears_nothing_twice(who, of),
@@ -238,6 +257,28 @@ impl Running {
             .map(|slot| View { slot: slot.id, width: height / 9 * 16, height, priority: 1 })
             .collect();
         self.meeting.command(Command::View { participant: who.participant(), views });
+    }
+
+    fn sends(&self, who: Person, encodings: &[bool]) -> Result<(), String> {
+        let sent = self.meeting.seat(who).client.sent_since(self.since);
+        (sent == encodings).then_some(()).ok_or_else(|| format!("sends {sent:?}"))
+    }
+
+    fn because(&self, who: Person, of: Person, reason: Reason) -> Result<(), String> {
+        let told = self.meeting.events.iter().rev().find_map(|(_, event)| {
+            if let Event::Assigned(participant, all) = event
+                && *participant == who.participant()
+            {
+                Some(all)
+            } else {
+                None
+            }
+        });
+        let camera = of.publication(Source::Camera);
+        let all = told.ok_or("was told nothing")?;
+        let shown = all.iter().find(|it| it.publication == camera).ok_or("has no slot for it")?;
+        let told = shown.reason;
+        (told == reason).then_some(()).ok_or_else(|| format!("was told {told:?}"))
     }
 
     fn does_not_hear(&self, who: Person, of: Person) -> Result<(), String> {

@@ -43,6 +43,8 @@ pub struct Participant {
     pub clock: PublisherClock,
     /// What it switched off.
     pub voice: Voice,
+    /// Whether a moderator has silenced its microphone.
+    pub silenced: bool,
     /// How much it wants.
     pub prefer: Prefer,
     /// What its pictures were allocated last.
@@ -99,6 +101,7 @@ impl Participant {
             slots: Vec::new(),
             clock: PublisherClock::default(),
             voice: Voice::default(),
+            silenced: false,
             prefer: Prefer::default(),
             targets: Targets::default(),
             uplink: None,
@@ -146,11 +149,11 @@ impl Participant {
         self.slots.first().map_or(Ssrc(1), |slot| slot.spec.ssrc)
     }
 
-    /// Whether it has this kind of track switched on.
+    /// Whether it has this kind of track switched on, and may.
     #[must_use]
     pub const fn has_on(&self, source: Source) -> bool {
         match source {
-            Source::Microphone => !self.voice.muted,
+            Source::Microphone => !self.voice.muted && !self.silenced,
             Source::Camera => self.voice.camera,
             Source::Screen | Source::ScreenSound => self.voice.screen,
         }

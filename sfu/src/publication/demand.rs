@@ -1,6 +1,85 @@
-//! When a publisher is asked for a keyframe: once for all receivers that wait, and again until it comes.
+//! What the receivers of a publication want of it, merged: when its publisher is asked for a keyframe, and which of its encodings it is
+//! to send at all.
 
 use std::time::{Duration, Instant};
+
+use super::ENCODINGS_MAX;
+
+/// Encodings that somebody wants: what flows, what should, and the next one that an allocator would step up to.
+///
+/// A value that is merged by the maximum of each encoding's, so that it can be handed up from wherever receivers are.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Demand(u8);
+
+impl Demand {
+    /// Nothing is wanted.
+    pub const NONE: Self = Self(0);
+    /// Everything is.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// This and `encoding`.
+    #[must_use]
+    pub const fn with(self, encoding: u8) -> Self {
+        Self(self.0 | Self::bit(encoding))
+    }
+
+    /// What either wants.
+    #[must_use]
+    pub const fn merged(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether `encoding` is wanted.
+    #[must_use]
+    pub const fn wants(self, encoding: u8) -> bool {
+        self.0 & Self::bit(encoding) != 0
+    }
+
+    const fn bit(encoding: u8) -> u8 {
+        // A ninth encoding would be wanted for ever: there are three.
+        if encoding < 8 { 1 << encoding } else { u8::MAX }
+    }
+}
+
+/// Which encodings a publisher was told to send: one that nobody wants any more is switched off after a while, and on at once.
+#[derive(Debug)]
+pub struct LayerDemand {
+    told: Demand,
+    /// When each was wanted last.
+    wanted: [Option<Instant>; ENCODINGS_MAX],
+}
+
+impl Default for LayerDemand {
+    fn default() -> Self {
+        Self { told: Demand::ALL, wanted: [None; ENCODINGS_MAX] }
+    }
+}
+
+impl LayerDemand {
+    /// What to tell the publisher of its first `encodings` encodings now that `demand` is wanted; `None` where that is no news.
+    pub fn poll(&mut self, now: Instant, demand: Demand, encodings: u8) -> Option<Demand> {
+        let mut next = self.told;
+        for (wanted, encoding) in self.wanted.iter_mut().zip(0..encodings) {
+            let last = *wanted.get_or_insert(now);
+            if demand.wants(encoding) {
+                *wanted = Some(now);
+                next = next.with(encoding);
+            } else if now.saturating_duration_since(last) >= OFF_AFTER {
+                next = Demand(next.0 & !Demand::bit(encoding));
+            }
+        }
+        (next != self.told).then(|| {
+            self.told = next;
+            next
+        })
+    }
+
+    /// What the publisher was told last; everything, before it was told anything.
+    #[must_use]
+    pub const fn told(&self) -> Demand {
+        self.told
+    }
+}
 
 /// Whether receivers of one encoding wait for a keyframe, and when its publisher is asked next (PLI, RFC 4585, 6.3.1).
 #[derive(Debug, Default)]
@@ -76,6 +155,10 @@ impl KeyframeDemand {
         matches!(self.0, State::Deaf { .. })
     }
 }
+
+/// An encoding that nobody wants goes on for this long: people look at one picture after another, and a view that changes twice in a
+/// few seconds should find the layer there. It is also the time in which an allocator takes a step back and tries again.
+pub const OFF_AFTER: Duration = Duration::from_secs(5);
 
 /// A keyframe costs the publisher as much as some ten other frames, so that joiners and losses must not add up: twice a
 /// second leaves it most of its bitrate, and nobody waits long. (libwebrtc's encoder answers at most each 300 ms.)
@@ -157,5 +240,28 @@ mod tests {
         demand.keyframe_arrived();
         assert!(!demand.is_deaf());
         assert_eq!(demand.deadline(), None);
+    }
+
+    #[test]
+    fn demands_are_merged_by_the_maximum_of_each_encoding() {
+        let (one, other) = (Demand::NONE.with(0), Demand::NONE.with(2));
+        let both = one.merged(other);
+        assert_eq!([0, 1, 2].map(|encoding| both.wants(encoding)), [true, false, true]);
+        assert_eq!(both.merged(Demand::ALL), Demand::ALL);
+    }
+
+    #[test]
+    fn an_encoding_goes_off_after_a_while_and_on_at_once() {
+        let (mut layers, now) = (LayerDemand::default(), start());
+        let low = Demand::NONE.with(0);
+        assert_eq!(layers.poll(now, low, 3), None);
+        assert_eq!(layers.poll(now + ms(4_999), low, 3), None);
+        let off = layers.poll(now + ms(5_000), low, 3).expect("news");
+        assert_eq!([0, 1, 2].map(|encoding| off.wants(encoding)), [true, false, false]);
+        assert_eq!(layers.poll(now + ms(5_001), low, 3), None);
+        let on = layers.poll(now + ms(5_002), low.with(2), 3).expect("news");
+        assert_eq!([0, 1, 2].map(|encoding| on.wants(encoding)), [true, false, true]);
+        // Wanted a moment ago: not off again at once.
+        assert_eq!(layers.poll(now + ms(9_000), low, 3), None);
     }
 }

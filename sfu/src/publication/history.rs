@@ -5,6 +5,7 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 use simulcast::RtpTimestamp;
 use simulcast::codec::PacketInfo;
+use simulcast::frames::Place;
 use simulcast::rewriter::Beginning;
 
 use crate::net::batch::DATAGRAM_MAX;
@@ -39,6 +40,8 @@ pub struct Meta {
     pub capture_time: Option<CaptureTime>,
     /// What its payload says about its frame.
     pub info: PacketInfo,
+    /// The place of its frame among those of its encoding.
+    pub place: Place,
     /// How its payload begins for each receiver.
     pub beginning: Beginning,
 }
@@ -228,6 +231,7 @@ mod tests {
             playout_delay: None,
             capture_time: None,
             info: PacketInfo { starts_keyframe: true, ..PacketInfo::default() },
+            place: Place::WHOLE,
             beginning: Beginning::UNCHANGED,
         }
     }

@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod demand;
 pub mod history;
+pub mod layers;
 mod missing;
 mod rate;
 pub mod receive;
@@ -20,9 +21,11 @@ pub mod uplink;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
-use simulcast::codec;
+use simulcast::codec::{Codec, PacketInfo};
+use simulcast::frames::{Frames, Place};
+use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
 use simulcast::rewriter::Beginning;
-use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber};
+use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber, Spread};
 
 use crate::channel::participant::ParticipantKey;
 use crate::channel::{ChannelKey, VoiceKey};
@@ -33,8 +36,9 @@ use crate::media::{
 use crate::packet::extension::Extensions;
 use crate::relay::ShardIndex;
 use clock::PublisherClock;
-use demand::KeyframeDemand;
+use demand::{Demand, KeyframeDemand, LayerDemand};
 use history::{History, HistoryKey, Meta};
+use layers::{Layers, TEMPORAL_ALL};
 use missing::NACK_MAX;
 use receive::{Arrival, Arrived, Capture, How, Receive};
 
@@ -58,6 +62,9 @@ pub struct Publication {
     pub history: History,
     /// Whether its owner has it switched on and a packet has arrived: only then it takes a slot.
     pub live: bool,
+    /// Whether somebody who may has silenced it for everybody, whatever its owner says.
+    pub silenced: bool,
+    layer_demand: LayerDemand,
     encodings: ArrayVec<EncodingState, ENCODINGS_MAX>,
     subscribers: Vec<Subscriber>,
 }
@@ -98,11 +105,97 @@ struct EncodingState {
     /// Keyframes asked for, modulo 256: the numbers of FIR.
     requests: u8,
     height: u16,
+    frames: Frames,
+    layers: Box<Layers>,
+    asleep: Option<Asleep>,
+}
+
+/// An encoding that its publisher was told not to send: what it can be had for.
+#[derive(Debug)]
+struct Asleep {
+    /// As they were when it was sent last.
+    layers: ArrayVec<Layer, LAYERS_MAX>,
+    /// From when on it counts as gone if nothing has come; `None` while it is not asked for.
+    given_up: Option<Instant>,
 }
 
 impl EncodingState {
     fn new() -> Self {
-        Self { stream: None, demand: KeyframeDemand::default(), requests: 0, height: 0 }
+        Self {
+            stream: None,
+            demand: KeyframeDemand::default(),
+            requests: 0,
+            height: 0,
+            frames: Frames::default(),
+            layers: Box::new(Layers::new()),
+            asleep: None,
+        }
+    }
+}
+
+impl EncodingState {
+    /// Adds its layers: as they are, or, of a simulcast publication, the temporal ones of its largest picture as its own.
+    fn describe(
+        &self,
+        now: Instant,
+        place: u8,
+        spread: Spread,
+        out: &mut ArrayVec<Layer, LAYERS_MAX>,
+    ) {
+        let stream = self.stream.as_ref().filter(|stream| stream.is_active(now));
+        let active = stream.is_some();
+        let whole = Layer {
+            id: LayerId { spatial: place, temporal: TEMPORAL_ALL },
+            height: self.height,
+            frame_rate: 0,
+            bitrate: self.stream.as_ref().map_or(Bitrate::ZERO, |stream| stream.bitrate(now)),
+            active,
+        };
+        let all: ArrayVec<Layer, LAYERS_MAX> = self.layers.all(now, &self.frames).collect();
+        let largest = all.iter().map(|layer| layer.id.spatial).max();
+        let of_largest =
+            |layer: &&Layer| spread == Spread::Layers || Some(layer.id.spatial) == largest;
+        let before = out.len();
+        if let Some(asleep) = self.asleep.as_ref()
+            && !active
+            && asleep.given_up.is_none_or(|until| now < until)
+        {
+            let _room = out.try_extend_from_slice(&asleep.layers);
+            return;
+        }
+        for layer in all.iter().filter(of_largest) {
+            let id = match spread {
+                Spread::Layers => layer.id,
+                Spread::Encodings => LayerId { spatial: place, ..layer.id },
+            };
+            let is_top = Some(layer.id.spatial) == largest;
+            let height = if is_top { self.height } else { layer.height };
+            let active = active && layer.active;
+            let _room = out.try_push(Layer { id, height, active, ..*layer });
+        }
+        if out.len() == before {
+            let _room = out.try_push(whole);
+        }
+        // One that has just woken is not yet measured, nor has each of its layers been seen again.
+        let awake = self.asleep.as_ref().filter(|it| it.given_up.is_some_and(|until| now < until));
+        let known = awake.map_or(&[][..], |awake| awake.layers.as_slice());
+        for layer in out.iter_mut().skip(before) {
+            if let Some(known) = known.iter().find(|known| known.id == layer.id) {
+                layer.bitrate = layer.bitrate.max(known.bitrate);
+                layer.active |= active;
+            }
+        }
+    }
+}
+
+impl EncodingState {
+    /// Remembers what it was sent as, if it was.
+    fn fall_asleep(&mut self, now: Instant, place: u8, spread: Spread) {
+        self.asleep = None;
+        let mut layers = ArrayVec::new();
+        self.describe(now, place, spread, &mut layers);
+        layers.retain(|layer| layer.active);
+        self.asleep = (!layers.is_empty()).then_some(Asleep { layers, given_up: None });
     }
 }
 
@@ -129,6 +222,34 @@ pub struct Incoming<'a> {
     pub retransmitted: bool,
     /// By the kernel.
     pub arrival: Instant,
+}
+
+impl Incoming<'_> {
+    /// What the history keeps of it beside its bytes.
+    fn meta(
+        &self,
+        (payload, codec): (u8, Codec),
+        sequence: u64,
+        info: PacketInfo,
+        place: Place,
+    ) -> Meta {
+        let extensions = &self.extensions;
+        Meta {
+            encoding: self.encoding,
+            payload,
+            marker: self.marker,
+            sequence,
+            timestamp: self.timestamp,
+            arrival: self.arrival,
+            audio_level: extensions.audio_level,
+            orientation: extensions.orientation,
+            playout_delay: extensions.playout_delay,
+            capture_time: extensions.capture_time,
+            info,
+            place,
+            beginning: Beginning::new(codec, self.payload),
+        }
+    }
 }
 
 /// What a packet did to its publication.
@@ -209,6 +330,8 @@ impl Publication {
             spec,
             history: History::new(bytes, packets),
             live: false,
+            silenced: false,
+            layer_demand: LayerDemand::default(),
             encodings,
             subscribers: Vec::new(),
         }
@@ -221,6 +344,7 @@ impl Publication {
     /// negotiated or a payload that cannot be read. All are the publisher's fault or its network's.
     pub fn receive(&mut self, now: Instant, packet: &Incoming<'_>) -> Result<Received, DropReason> {
         let (payload, map) = self.payload_map(packet.payload_type)?;
+        let spread = self.spread();
         let how = match (packet.payload.is_empty(), packet.retransmitted) {
             (true, _) => How::Padding,
             (false, true) => How::Retransmission,
@@ -252,28 +376,24 @@ impl Publication {
             return Ok(Received::Padding { index });
         }
         let descriptor = packet.extensions.dependency_descriptor;
-        let info = codec::inspect(map.format.codec(), packet.payload, packet.marker, descriptor)
+        let (codec, length) = (map.format.codec(), packet.payload.len());
+        let (info, place) = encoding
+            .frames
+            .read(codec, packet.payload, packet.marker, descriptor)
             .map_err(|_| DropReason::DescriptorMalformed)?;
+        let offered = encoding.frames.offered();
+        encoding.layers.packet(packet.arrival, &info, &place, offered, length);
         if info.starts_keyframe {
             encoding.demand.keyframe_arrived();
         }
         if let Some((_, height)) = info.height {
             encoding.height = height;
         }
-        let meta = Meta {
-            encoding: packet.encoding,
-            payload,
-            marker: packet.marker,
-            sequence: index,
-            timestamp: packet.timestamp,
-            arrival: packet.arrival,
-            audio_level: packet.extensions.audio_level,
-            orientation: packet.extensions.orientation,
-            playout_delay: packet.extensions.playout_delay,
-            capture_time: packet.extensions.capture_time,
-            info,
-            beginning: Beginning::new(map.format.codec(), packet.payload),
+        let place = match spread {
+            Spread::Encodings => place.of_encoding(packet.encoding),
+            Spread::Layers => place,
         };
+        let meta = packet.meta((payload, codec), index, info, place);
         let key = self
             .history
             .push(meta, descriptor.unwrap_or_default(), packet.payload)
@@ -316,20 +436,61 @@ impl Publication {
         found.map(|(map, place)| (place, *map)).ok_or(DropReason::PayloadTypeNotNegotiated)
     }
 
-    /// Its encodings as the allocator wants them: lowest first, with measured rate.
+    /// What the spatial ids of its layers stand for: its encodings, or the spatial layers of its only one.
     #[must_use]
-    pub fn layers(&self, now: Instant) -> ArrayVec<Layer, ENCODINGS_MAX> {
-        let described = self.encodings.iter().zip(0u8..).map(|(encoding, place)| {
-            let stream = encoding.stream.as_ref();
-            Layer {
-                id: LayerId::spatial(place),
-                height: encoding.height,
-                frame_rate: 0,
-                bitrate: stream.map_or(Bitrate::ZERO, |stream| stream.bitrate(now)),
-                active: stream.is_some_and(|stream| stream.is_active(now)),
+    pub const fn spread(&self) -> Spread {
+        if self.encodings.len() > 1 { Spread::Encodings } else { Spread::Layers }
+    }
+
+    /// Its layers as the allocator wants them, with measured rates. An encoding that tells nothing of its layers is one.
+    #[must_use]
+    pub fn layers(&self, now: Instant) -> ArrayVec<Layer, LAYERS_MAX> {
+        let mut layers = ArrayVec::new();
+        for (encoding, place) in self.encodings.iter().zip(0u8..) {
+            encoding.describe(now, place, self.spread(), &mut layers);
+        }
+        layers
+    }
+
+    /// What to tell its publisher now that `demand` is wanted of its encodings; `None` where that is no news.
+    ///
+    /// Of one that is told to sleep the last layers are remembered, so that it can be wanted again.
+    pub fn tell_demand(&mut self, now: Instant, demand: Demand) -> Option<Demand> {
+        let before = self.layer_demand.told();
+        let count = u8::try_from(self.encodings.len()).unwrap_or(u8::MAX);
+        let told = self.layer_demand.poll(now, demand, count)?;
+        let spread = self.spread();
+        for (encoding, place) in self.encodings.iter_mut().zip(0u8..) {
+            match (before.wants(place), told.wants(place)) {
+                (true, false) => encoding.fall_asleep(now, place, spread),
+                (false, true) => {
+                    if let Some(asleep) = &mut encoding.asleep {
+                        asleep.given_up = Some(now + WAKING_MAX);
+                    }
+                }
+                (true, true) | (false, false) => {}
             }
-        });
-        described.collect()
+        }
+        Some(told)
+    }
+
+    /// Whether `demand` wants an encoding that its publisher was told not to send.
+    #[must_use]
+    pub fn lacks(&self, demand: Demand) -> bool {
+        demand.merged(self.layer_demand.told()) != self.layer_demand.told()
+    }
+
+    /// How many encodings it has.
+    #[must_use]
+    pub const fn encoding_count(&self) -> usize {
+        self.encodings.len()
+    }
+
+    /// Whether a keyframe of `encoding` cannot be had by asking: no way to ask was negotiated, or nothing came of it.
+    #[must_use]
+    pub fn is_deaf(&self, encoding: u8) -> bool {
+        let (encoding, how) = (self.encodings.get(usize::from(encoding)), self.spec.feedback);
+        !(how.pli || how.fir) || encoding.is_some_and(|encoding| encoding.demand.is_deaf())
     }
 
     /// The stream of an encoding, once a packet of it has arrived.
@@ -449,3 +610,10 @@ type Missing = ArrayVec<SequenceNumber, NACK_MAX>;
 
 /// Encodings of one publication: three is what browsers send and what the layers of a call need.
 pub const ENCODINGS_MAX: usize = 3;
+
+/// Layers of one publication: those of one encoding, or the temporal ones of three.
+pub const LAYERS_MAX: usize = SPATIAL_MAX as usize * TEMPORAL_MAX as usize;
+
+/// An encoding that was told to wake sends within a round trip and an encoder's start; after this its publisher has other reasons
+/// not to send it.
+const WAKING_MAX: Duration = Duration::from_secs(3);

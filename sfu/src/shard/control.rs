@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Shard;
 use crate::channel::VoiceChannel;
 use crate::channel::participant::{Participant, ParticipantKey, Prefer};
-use crate::command::{Command, CommandError, Join, Negotiate, View, Voice};
+use crate::command::{Command, CommandError, Join, Negotiate, Silenced, View, Voice};
 use crate::event::{Event, LostReason};
 use crate::media::{MediaKind, ParticipantId, PublicationSpec, SlotSpec};
 use crate::publication::uplink::Uplink;
@@ -25,6 +25,9 @@ impl Shard {
                 Ok(())
             }
             Command::Voice { participant, voice } => self.voice(now, participant, voice),
+            Command::Silence { participant, what, silenced } => {
+                self.silence(now, participant, what, silenced)
+            }
             Command::View { participant, views } => self.view(now, participant, &views),
             Command::Prefer { participant, budget, pictures } => {
                 let key = self.known(participant)?;
@@ -153,6 +156,37 @@ impl Shard {
         participant.voice = voice;
         let channel = participant.channel;
         for publication in participant.publications.clone() {
+            self.switch(publication);
+        }
+        self.seat(now, channel);
+        self.touch(key);
+        Ok(())
+    }
+
+    fn silence(
+        &mut self,
+        now: Instant,
+        id: ParticipantId,
+        what: Silenced,
+        silenced: bool,
+    ) -> Result<(), CommandError> {
+        let key = self.known(id)?;
+        let Some(participant) = self.tables.participants.get_mut(key) else { return Ok(()) };
+        let channel = participant.channel;
+        let own = participant.publications.clone();
+        match what {
+            Silenced::Microphone => participant.silenced = silenced,
+            Silenced::Publication(publication) => {
+                let publications = &mut self.tables.publications;
+                let found = own
+                    .iter()
+                    .copied()
+                    .find(|key| publications.get(*key).is_some_and(|it| it.spec.id == publication));
+                let found = found.and_then(|key| publications.get_mut(key));
+                found.ok_or(CommandError::UnknownPublication)?.silenced = silenced;
+            }
+        }
+        for publication in own {
             self.switch(publication);
         }
         self.seat(now, channel);

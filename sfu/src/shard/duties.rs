@@ -9,12 +9,13 @@ use super::Shard;
 use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_INTERVAL};
 use crate::channel::speakers::Speaking;
 use crate::channel::{ChannelKey, VoiceChannel, VoiceKey};
-use crate::event::{Event, LostReason, Speaker};
+use crate::event::{Event, LostReason, Reason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::Direction;
 use crate::packet::feedback::{self, BLOCKS_MAX, ReportBlock};
-use crate::publication::Publication;
+use crate::publication::demand::Demand;
 use crate::publication::receive::Reception;
+use crate::publication::{Feed, Publication, PublicationKey};
 
 impl Shard {
     /// The earliest moment at which a participant has something to do, pacing aside.
@@ -102,10 +103,12 @@ impl Shard {
             };
             let how = publication.spec.feedback;
             for (ssrc, count) in publication.keyframe_requests(now) {
-                participant.transport.send_rtcp(|out| match (how.pli, how.fir) {
-                    (true, _) => feedback::write_pli(out, sender, ssrc),
-                    (false, true) => feedback::write_fir(out, sender, ssrc, count),
-                    (false, false) => {}
+                if !(how.pli || how.fir) {
+                    continue;
+                }
+                participant.transport.send_rtcp(|out| match how.pli {
+                    true => feedback::write_pli(out, sender, ssrc),
+                    false => feedback::write_fir(out, sender, ssrc, count),
                 });
                 self.counters.keyframe_requests.count(Direction::Sent);
             }
@@ -175,7 +178,7 @@ impl Shard {
         }
     }
 
-    /// Decides which layer each of a participant's pictures gets.
+    /// Decides which layer each of a participant's pictures gets, and tells its own publications' demand.
     fn allocate(&mut self, now: Instant, key: ParticipantKey) {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         if participant.agenda.allocation > now {
@@ -184,8 +187,10 @@ impl Shard {
         participant.agenda.allocation = now + ALLOCATION_INTERVAL;
         let (mut wants, mut layers) = (Vec::new(), Vec::new());
         for slot in participant.slots_of(MediaKind::Video) {
-            let Some(subscription) = &slot.subscription else { continue };
-            let Some(publication) = self.tables.publications.get(subscription.publication) else {
+            let carried = slot.subscription.as_ref().filter(|it| it.is_carried());
+            let Some(publication) =
+                carried.and_then(|it| self.tables.publications.get(it.publication))
+            else {
                 continue;
             };
             wants.push(slot.want(publication, participant.prefer.pictures));
@@ -194,22 +199,86 @@ impl Shard {
         let layers: Vec<&[Layer]> = layers.iter().map(|layers| layers.as_slice()).collect();
         let limit = participant.prefer.budget.unwrap_or(Bitrate::MAX);
         let budget = Budget { estimate: Bitrate::MAX, limit };
-        let targets = allocate(now, budget, &wants, &layers, &participant.targets);
-        let (mut waiting, mut watched) = (Vec::new(), Vec::new());
+        participant.targets = allocate(now, budget, &wants, &layers, &participant.targets);
+        self.aim(now, key);
+        self.tell_demand(now, key);
+    }
+
+    /// Applies a participant's targets: to its selectors, and to those whom they ask for something.
+    fn aim(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let (mut waiting, mut watched, mut is_news) = (Vec::new(), Vec::new(), false);
         for slot in &mut participant.slots {
-            let Some(subscription) = &mut slot.subscription else { continue };
-            watched.push(subscription.publication);
-            let Some(target) = targets.get(WantId(subscription.id.0)) else { continue };
-            subscription.selector.set_target(target.layer);
-            if subscription.selector.wants_keyframe().is_some() {
-                waiting.push(slot.spec.id);
+            let Some(subscription) = slot.subscription.as_mut() else { continue };
+            let before = subscription.reason;
+            let publication = self.tables.publications.get(subscription.publication);
+            let target = participant.targets.get(WantId(subscription.id.0));
+            if !subscription.is_carried() {
+                subscription.reason = Reason::Codec;
+            } else if let (Some(target), Some(publication)) = (target, publication) {
+                subscription.aim(target, publication);
+                watched.push((subscription.publication, subscription.demand));
+                if subscription.selector.wants_keyframe().is_some() {
+                    waiting.push(slot.spec.id);
+                }
             }
+            is_news |= subscription.reason != before;
         }
-        participant.targets = targets;
         for slot in waiting {
             self.want_keyframe(now, key, slot);
         }
-        watched.into_iter().for_each(|key| self.pass_demand_on(now, key));
+        for (publication, demand) in watched {
+            self.wake(now, publication, demand);
+            self.pass_demand_on(now, publication);
+        }
+        if is_news {
+            self.tell_assignments(key);
+        }
+    }
+
+    /// Lets a publisher be told soon where `demand` wants what it was told not to send.
+    fn wake(&mut self, now: Instant, key: PublicationKey, demand: Demand) {
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        let Feed::Received { from } = publication.feed else { return };
+        if publication.lacks(demand)
+            && let Some(participant) = self.tables.participants.get_mut(from)
+        {
+            participant.agenda.allocation = now;
+            self.touch(from);
+        }
+    }
+
+    /// Which encodings of its pictures a publisher should send, where that changed: what the receivers want, all together.
+    fn tell_demand(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get(key) else { return };
+        let (id, own) = (participant.id, participant.publications.clone());
+        for key in own {
+            let demand = self.demand(key);
+            let Some(publication) = self.tables.publications.get_mut(key) else { continue };
+            if publication.spec.source.kind() == MediaKind::Audio {
+                continue;
+            }
+            if let Some(demand) = publication.tell_demand(now, demand) {
+                let encodings = u8::try_from(publication.encoding_count()).unwrap_or(u8::MAX);
+                let (participant, publication) = (id, publication.spec.id);
+                self.tell(Event::Wanted { participant, publication, encodings, demand });
+            }
+        }
+    }
+
+    /// What all receivers of a publication want of it. One that is not live has none, and must begin to be seen; what other
+    /// shards want of one that is mirrored there is not known here, and is everything.
+    fn demand(&self, key: PublicationKey) -> Demand {
+        let Some(publication) = self.tables.publications.get(key) else { return Demand::NONE };
+        if !publication.live || self.has_audience_elsewhere(key) {
+            return Demand::ALL;
+        }
+        let wanted = publication.subscribers().iter().filter_map(|subscriber| {
+            let slots = &self.tables.participants.get(subscriber.participant)?.slots;
+            let slot = slots.get(usize::from(subscriber.slot.0))?;
+            slot.subscription.as_ref().map(|subscription| subscription.demand)
+        });
+        wanted.fold(Demand::NONE, Demand::merged)
     }
 
     /// Who is heard, where that changed.

@@ -160,7 +160,8 @@ impl Shard {
         let layer =
             subscription.selector.wants_keyframe().or_else(|| subscription.selector.current());
         let (Some(layer), publication) = (layer, subscription.publication) else { return };
-        self.want_keyframe_of(now, publication, layer.spatial);
+        let encoding = subscription.selector.encoding_of(layer);
+        self.want_keyframe_of(now, publication, encoding);
     }
 
     /// Asks for a keyframe of a publication's encoding: its publisher where it is received, else the shard that receives it.

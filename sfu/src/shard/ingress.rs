@@ -129,7 +129,8 @@ impl Shard {
         let received = publication.receive(now, incoming)?;
         if let Feed::Received { from } = publication.feed {
             let owner = self.tables.participants.get(from).ok_or(DropReason::UnknownStream)?;
-            if !owner.has_on(publication.spec.source) || !publication.spec.active {
+            let is_on = owner.has_on(publication.spec.source) && publication.spec.active;
+            if !is_on || publication.silenced {
                 return Err(DropReason::Muted);
             }
         }

@@ -32,6 +32,11 @@ impl Shard {
         self.relays.tell(self.audience(key), message);
     }
 
+    /// Whether other shards may mirror a publication of ours.
+    pub(super) fn has_audience_elsewhere(&self, key: PublicationKey) -> bool {
+        !self.audience(key).is_empty()
+    }
+
     /// The shards that mirror a publication of ours.
     fn audience(&self, key: PublicationKey) -> ShardSet {
         let Some(publication) = self.tables.publications.get(key) else {

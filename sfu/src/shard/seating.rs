@@ -224,7 +224,8 @@ impl Shard {
         let Some(publication) = self.tables.publications.get(key) else { return };
         let Feed::Received { from } = publication.feed else { return };
         let Some(owner) = self.tables.participants.get(from) else { return };
-        if owner.has_on(publication.spec.source) && publication.spec.active {
+        let is_on = owner.has_on(publication.spec.source) && publication.spec.active;
+        if is_on && !publication.silenced {
             return;
         }
         self.relay_about(key, &Message::SwitchOff(key));
@@ -243,7 +244,7 @@ impl Shard {
     }
 
     /// Tells signaling what a participant's slots carry, where that changed.
-    fn tell_assignments(&mut self, member: ParticipantKey) {
+    pub(super) fn tell_assignments(&mut self, member: ParticipantKey) {
         let Some(participant) = self.tables.participants.get(member) else { return };
         let assignments: Vec<_> =
             participant.slots.iter().filter_map(|slot| self.assignment(slot)).collect();
@@ -262,7 +263,8 @@ impl Shard {
         let publication = self.tables.publications.get(subscription.publication)?;
         let (slot, source) = (slot.spec.id, publication.spec.source);
         let (id, publisher) = (publication.spec.id, publication.owner);
-        Some(Assignment { slot, publication: id, publisher, source })
+        let reason = subscription.reason;
+        Some(Assignment { slot, publication: id, publisher, source, reason })
     }
 }
 

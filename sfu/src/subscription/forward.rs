@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use simulcast::RtpTimestamp;
 use simulcast::codec::PacketInfo;
-use simulcast::rewriter::{Capture, Input, Rewrite};
-use simulcast::selector::Verdict;
-use simulcast::{LayerId, RtpTimestamp};
+use simulcast::frames::Place;
+use simulcast::rewriter::{Capture, Form, Input, Rewrite};
+use simulcast::selector::{Packet, Verdict};
 
 use super::slot::Slot;
 use crate::drop::DropReason;
@@ -34,6 +35,8 @@ pub struct Offered {
     pub clock_rate: u32,
     /// What its payload says.
     pub info: PacketInfo,
+    /// The place of its frame.
+    pub place: Place,
     /// When it was captured: NTP in our clock where a sender report told, else when it arrived.
     pub capture: Capture,
     /// When it arrived, since the shard's start.
@@ -77,7 +80,7 @@ pub enum Course {
     Continued,
     /// It is the first of another layer. What follows it may be here already, and was refused until now.
     Switched,
-    /// It is of what flowed before the last switch, and fills a hole there.
+    /// It fills a hole: of what flowed before the last switch, or without its payload, where it was left out too late.
     Late,
 }
 
@@ -110,6 +113,7 @@ impl Offered {
             timestamp: meta.timestamp,
             clock_rate: source.clock_rate(meta.payload)?,
             info: meta.info,
+            place: meta.place,
             capture: ours
                 .map_or(Capture::Unknown, |ntp| Capture::Known { clock: source.spec.id.0, ntp }),
             arrival,
@@ -133,13 +137,15 @@ impl Slot {
         if subscription.carriage(offered.payload).is_none() {
             return Err(DropReason::NoCommonCodec);
         }
-        let layer = LayerId::spatial(offered.encoding);
-        let flowed = subscription.selector.current();
-        let course = match subscription.selector.packet(layer, offered.info.starts_keyframe) {
+        let Offered { encoding, timestamp, ref info, ref place, .. } = *offered;
+        let packet = Packet { encoding, timestamp, info, place };
+        let flowed = subscription.selector.flowing_encoding();
+        let course = match subscription.selector.packet(packet) {
             Verdict::Forward => Course::Continued,
             Verdict::ForwardAsSwitch => Course::Switched,
             Verdict::Drop(reason) => {
-                let rewrite = self.late(offered).ok_or(reason)?;
+                let rewrite = self.late(offered).or_else(|| self.leave_out(offered));
+                let rewrite = rewrite.ok_or(reason)?;
                 return Ok(Taken {
                     outgoing: self.outgoing(offered, rewrite),
                     course: Course::Late,
@@ -155,10 +161,13 @@ impl Slot {
             arrival: offered.arrival,
             info: &offered.info,
         };
-        let rewrite = self.rewriter.forward(input).ok_or(DropReason::BeforeSwitch)?;
+        let mut rewrite = self.rewriter.forward(input).ok_or(DropReason::BeforeSwitch)?;
+        if subscription.selector.ends_picture(packet) {
+            rewrite.form = Form::EndsPicture;
+        }
         subscription.started = true;
         if course == Course::Switched {
-            subscription.before = flowed.map(|layer| layer.spatial);
+            subscription.before = flowed;
         }
         self.report.forwarded(rewrite.timestamp, offered.capture_ntp);
         Ok(Taken { outgoing: self.outgoing(offered, rewrite), course })
@@ -172,18 +181,27 @@ impl Slot {
             .then(|| self.rewriter.late(offered.index, offered.timestamp, &offered.info))?
     }
 
+    /// Leaves out a packet of what flows: another one gets its number. Where it comes too late for that, an empty packet goes in its
+    /// place.
+    fn leave_out(&mut self, offered: &Offered) -> Option<Rewrite> {
+        let subscription = self.subscription.as_ref()?;
+        let selector = &subscription.selector;
+        let flows = selector.flowing_encoding() == Some(offered.encoding);
+        (subscription.started && flows && !selector.is_needed(&offered.place))
+            .then(|| self.rewriter.skip(offered.index, offered.timestamp, Some(&offered.info)))?
+    }
+
     const fn outgoing(&self, offered: &Offered, rewrite: Rewrite) -> Outgoing {
         let Offered { publication, key, .. } = *offered;
         Outgoing { slot: self.spec.id, resend: false, publication, key, rewrite }
     }
 
-    /// Tells the rewriter of a packet that is not forwarded on purpose, so that its number leaves no gap.
+    /// Tells the rewriter of a packet of padding, so that its number leaves no gap. One that comes late leaves its hole: it is
+    /// in no history from which it could be filled.
     pub fn skip(&mut self, encoding: u8, index: u64) {
         let Some(subscription) = &self.subscription else { return };
-        if subscription.started
-            && subscription.selector.current() == Some(LayerId::spatial(encoding))
-        {
-            self.rewriter.skip(index);
+        if subscription.started && subscription.selector.flowing_encoding() == Some(encoding) {
+            let _hole = self.rewriter.skip(index, RtpTimestamp::default(), None);
         }
     }
 }

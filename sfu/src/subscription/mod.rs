@@ -10,12 +10,14 @@ pub mod report;
 pub mod slot;
 
 use arrayvec::ArrayVec;
-use simulcast::LayerId;
+use simulcast::allocator::Target;
 use simulcast::selector::Selector;
 
+use crate::event::Reason;
 use crate::media::{
     Format, MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationId, SlotSpec,
 };
+use crate::publication::demand::Demand;
 use crate::publication::{Publication, PublicationKey};
 
 /// A publication assigned to a slot.
@@ -31,6 +33,10 @@ pub struct Subscription {
     pub selector: Selector,
     /// Whether a packet of it was forwarded yet: the first one is a switch.
     pub started: bool,
+    /// Why its receiver gets of it what it gets.
+    pub reason: Reason,
+    /// Which of its encodings the receiver wants, or may soon.
+    pub demand: Demand,
     /// The encoding that flowed before the last switch, straight into which it led: its late packets may still go.
     pub before: Option<u8>,
     carriages: ArrayVec<Option<Carriage>, PAYLOADS_MAX>,
@@ -62,12 +68,28 @@ impl Subscription {
     pub fn new(key: PublicationKey, publication: &Publication, slot: &SlotSpec) -> Self {
         let selector = match slot.kind {
             // Sound has one layer and no keyframes: it flows at once.
-            MediaKind::Audio => Selector::Flowing { current: LayerId::default() },
-            MediaKind::Video => Selector::Paused,
+            MediaKind::Audio => Selector::flowing(),
+            MediaKind::Video => Selector::paused(publication.spread()),
         };
         let carriages = Self::carriages(publication, slot);
         let (id, publisher) = (publication.spec.id, publication.owner);
-        Self { publication: key, id, publisher, selector, started: false, before: None, carriages }
+        let is_carried = carriages.iter().any(Option::is_some);
+        let reason = match slot.kind {
+            _ if !is_carried => Reason::Codec,
+            MediaKind::Audio => Reason::Full,
+            MediaKind::Video => Reason::Starting,
+        };
+        Self {
+            publication: key,
+            id,
+            publisher,
+            selector,
+            started: false,
+            reason,
+            demand: Demand::NONE,
+            before: None,
+            carriages,
+        }
     }
 
     /// Takes over payload types that a new answer changed on either side; what flows goes on.
@@ -81,6 +103,28 @@ impl Subscription {
     ) -> ArrayVec<Option<Carriage>, PAYLOADS_MAX> {
         let offered = publication.spec.payloads.iter().take(PAYLOADS_MAX);
         offered.map(|map| Carriage::of(map.format, &slot.payloads)).collect()
+    }
+
+    /// Whether its receiver can decode any of its formats.
+    #[must_use]
+    pub fn is_carried(&self) -> bool {
+        self.carriages.iter().any(Option::is_some)
+    }
+
+    /// Takes over what was decided for it: the layer, and why it is not more.
+    pub fn aim(&mut self, target: &Target, publication: &Publication) {
+        self.selector.set_target(target.layer);
+        let waits = self.selector.wants_keyframe();
+        let in_vain = |layer| publication.is_deaf(self.selector.encoding_of(layer));
+        self.reason = match waits {
+            Some(layer) if in_vain(layer) => Reason::Keyframe,
+            Some(_) | None => target.reason.into(),
+        };
+        let wanted = [target.layer, target.next, self.selector.current()];
+        self.demand = wanted
+            .into_iter()
+            .flatten()
+            .fold(Demand::NONE, |demand, layer| demand.with(self.selector.encoding_of(layer)));
     }
 
     /// How a packet of the publication's payload map `payload` travels; `None` where the receiver can't decode it.

@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 use simulcast::allocator::{Choice, Class, Kind, Want, WantId};
 use simulcast::codec::descriptor::rewrite_descriptor;
 use simulcast::codec::opus;
-use simulcast::rewriter::{Beginning, Rewrite, Rewriter};
+use simulcast::rewriter::{Beginning, Form, Rewrite, Rewriter};
 use simulcast::sequence::Unwrapper;
 use simulcast::{RtpTimestamp, SequenceNumber};
 
@@ -143,11 +143,19 @@ impl Slot {
         let carriage =
             subscription.carriage(recorded.meta.payload).ok_or(DropReason::NoCommonCodec)?;
         let stream = self.stream(outgoing, carriage).ok_or(DropReason::RtxNotNegotiated)?;
-        let descriptor = (!recorded.descriptor.is_empty())
-            .then(|| rewritten(recorded.descriptor, &outgoing.rewrite));
+        let (described, beginning) = match outgoing.rewrite.form {
+            Form::AsItCame | Form::EndsPicture => (recorded.descriptor, recorded.meta.beginning),
+            Form::Empty => (&[][..], Beginning::UNCHANGED),
+        };
+        let descriptor = (!described.is_empty()).then(|| rewritten(described, &outgoing.rewrite));
+        let descriptor = descriptor.as_deref().filter(|bytes| !bytes.is_empty());
         let meta = recorded.meta;
         let fields = HeaderFields {
-            marker: meta.marker,
+            marker: match outgoing.rewrite.form {
+                Form::AsItCame => meta.marker,
+                Form::EndsPicture => true,
+                Form::Empty => false,
+            },
             padding: false,
             payload_type: stream.payload_type,
             sequence: stream.sequence,
@@ -155,11 +163,12 @@ impl Slot {
             csrc: Some(postmark.publication),
             transport_sequence: postmark.transport_sequence,
             absolute_send_time: Some(postmark.absolute_send_time),
-            passed: passed(meta, descriptor.as_deref()),
+            passed: passed(meta, descriptor),
         };
-        let payload = match carriage.part {
-            Part::Whole => recorded.payload,
-            Part::Primary => {
+        let payload = match (carriage.part, outgoing.rewrite.form) {
+            (_, Form::Empty) => &[],
+            (Part::Whole, _) => recorded.payload,
+            (Part::Primary, _) => {
                 opus::primary(recorded.payload).map_err(|_| DropReason::DescriptorMalformed)?
             }
         };
@@ -168,7 +177,7 @@ impl Slot {
         let header =
             template.and_then(|it| it.write(out, &fields)).ok_or(DropReason::SealFailed)?;
         let original = outgoing.resend.then_some(outgoing.rewrite.sequence);
-        let prefix = Prefix { beginning: meta.beginning, header, original };
+        let prefix = Prefix { beginning, header, original };
         let (prefix, rest) = prefix.write(out, payload, outgoing).ok_or(DropReason::SealFailed)?;
         let octets = prefix + rest.len();
         let plain = header + octets + sealer.rtp_overhead();

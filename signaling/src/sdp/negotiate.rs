@@ -139,6 +139,13 @@ impl Agreed {
         self.slots.iter().find(|slot| slot.id == id).map(|slot| slot.mid)
     }
 
+    /// The m-line of a track.
+    #[must_use]
+    pub fn mid_of(&self, id: PublicationId) -> Option<Mid> {
+        let found = self.publications.iter().find(|publication| publication.id == id);
+        found.map(|publication| publication.mid)
+    }
+
     /// How many receive m-lines of `kind` there are.
     #[must_use]
     pub fn slot_count(&self, kind: MediaKind) -> usize {

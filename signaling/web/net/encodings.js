@@ -23,8 +23,8 @@ export function layerCount({ width, height }) {
 }
 
 /**
- * The encodings of a camera, low to high. VP9 and AV1 are sent in one: browsers make layers inside of them, which are
- * forwarded whole.
+ * The encodings of a camera, low to high. VP9 and AV1 are sent in one: the layers that a browser makes
+ * inside of it are told apart by the server.
  * @param {Size} size
  * @param {Codec} codec
  * @returns {RTCRtpEncodingParameters[]}
@@ -48,6 +48,18 @@ export function cameraEncodings(size, codec) {
 /** @returns {RTCRtpEncodingParameters[]} */
 export function screenEncodings() {
   return [{ maxBitrate: SCREEN }];
+}
+
+/**
+ * Switches off what nobody wants. Those that the camera is too small for stay off.
+ * @param {RTCRtpEncodingParameters[]} encodings as the sender has them, low to high
+ * @param {boolean[]} wanted of each; those not named are
+ */
+export function wantEncodings(encodings, wanted) {
+  encodings.forEach((encoding, index) => {
+    encoding.active = encoding.active !== false && (wanted[index] ?? true);
+  });
+  return encodings;
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import { preferCodecs } from "./codecs.js";
-import { cameraEncodings, fitEncodings, screenEncodings } from "./encodings.js";
+import { cameraEncodings, fitEncodings, screenEncodings, wantEncodings } from "./encodings.js";
 import { Slots } from "./slots.js";
 import { MediaWatch } from "./watch.js";
 
@@ -24,6 +24,8 @@ export const SOURCES = ["microphone", "camera", "screen", "screen_sound"];
 
 export class Peer {
   /** @type {Map<Source, RTCRtpTransceiver>} */ #senders = new Map();
+  /** What others want of each; everything where nothing is told. @type {Map<Source, boolean[]>} */ #wanted = new Map();
+  /** Changes of encodings, one after the other: two at once would undo each other. @type {Promise<void>} */ #shaping = Promise.resolve();
   #busy = false;
   #again = false;
   #closed = false;
@@ -62,7 +64,16 @@ export class Peer {
     const transceiver = this.#senders.get(source);
     if (!transceiver || this.#closed) return;
     await transceiver.sender.replaceTrack(track);
-    if (source === "camera" && track) await this.#fit(transceiver.sender, track);
+    if (track) await this.#shape(source);
+  }
+
+  /** Sends these encodings of an m-line and no others. @param {string} mid @param {boolean[]} encodings */
+  want(mid, encodings) {
+    for (const [source, transceiver] of this.#senders) {
+      if (transceiver.mid !== mid) continue;
+      this.#wanted.set(source, encodings);
+      this.#shape(source);
+    }
   }
 
   /** Adds slots and offers them, if there are fewer. @param {SlotCounts} counts */
@@ -119,22 +130,29 @@ export class Peer {
       if (source === "screen") init.sendEncodings = screenEncodings();
       const transceiver = this.connection.addTransceiver(tracks[source] ?? kind, init);
       if (kind === "video") preferCodecs(transceiver, codec);
-      if (source === "camera" && tracks.camera) this.#fit(transceiver.sender, tracks.camera);
       this.#senders.set(source, transceiver);
+      if (source === "camera" && tracks.camera) this.#shape(source);
     }
   }
 
-  /** @param {RTCRtpSender} sender @param {MediaStreamTrack} track */
-  async #fit(sender, track) {
-    const { width = 0, height = 0 } = track.getSettings();
-    if (width === 0 || height === 0) return;
-    try {
-      const parameters = sender.getParameters();
-      fitEncodings(parameters.encodings, { width, height });
-      await sender.setParameters(parameters);
-    } catch {
-      // The sender stays as it was made: larger or smaller than the camera needs, and still a picture.
-    }
+  /** Sends a picture in the sizes that it gives and that somebody wants. @param {Source} source */
+  #shape(source) {
+    this.#shaping = this.#shaping.then(async () => {
+      const sender = this.#senders.get(source)?.sender;
+      const track = sender?.track;
+      if (this.#closed || !sender || track?.kind !== "video") return;
+      const { width = 0, height = 0 } = track.getSettings();
+      try {
+        const parameters = sender.getParameters();
+        if (source === "camera" && width > 0 && height > 0) fitEncodings(parameters.encodings, { width, height });
+        else for (const encoding of parameters.encodings) encoding.active = true;
+        wantEncodings(parameters.encodings, this.#wanted.get(source) ?? []);
+        await sender.setParameters(parameters);
+      } catch {
+        // The sender stays as it was: larger or smaller than anybody needs, and still a picture.
+      }
+    });
+    return this.#shaping;
   }
 
   /** @param {import("./watch.js").Verdict} verdict */

@@ -5,7 +5,8 @@
 
 /** @typedef {"microphone" | "camera" | "screen" | "screen_sound"} Source */
 /** @typedef {{ id: string, name: string, muted: boolean, deafened: boolean, camera: boolean, screen: boolean, connected: boolean }} Participant */
-/** @typedef {{ mid: string, publication: number, participant: string, source: Source }} Assignment what plays in the slot `mid` */
+/** @typedef {{ mid: string, publication: number, participant: string, source: Source, reason: Reason }} Assignment what plays in the slot `mid`, and why it is not more */
+/** @typedef {"full" | "budget" | "paused" | "starting" | "chosen" | "hidden" | "codec" | "keyframe"} Reason */
 /** @typedef {{ participant: string, level: number }} Speaker level in −dBov: 0 is loudest, 127 silence */
 /** @typedef {{ mid: string, width: number, height: number, priority: number }} SlotView device pixels; 0 × 0 if not shown */
 /** @typedef {{ audio: number, video: number }} SlotCounts */
@@ -34,6 +35,7 @@
  *   | { op: "left", participant: string, reason: "left" | "lost" | "server" }
  *   | { op: "slots", slots: Assignment[] }
  *   | { op: "slots_needed", audio: number, video: number }
+ *   | { op: "wanted", mid: string, encodings: boolean[] }
  *   | { op: "speakers", speakers: Speaker[] }
  *   | { op: "ping", id: number }} ServerMessage
  */

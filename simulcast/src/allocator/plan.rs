@@ -256,6 +256,7 @@ impl Plan {
                 Target {
                     id: want.id,
                     layer: ladder.layer(level),
+                    next: ladder.layer(level + 1),
                     reason: reason(want, &ladder, level, starting, limited),
                     cost: ladder.cost(level),
                     short_by: if missing { short } else { Bitrate::ZERO },

@@ -45,6 +45,8 @@ pub struct Target {
     pub id: WantId,
     /// The layer; none for no picture.
     pub layer: Option<LayerId>,
+    /// The layer that its next step leads to; none where it has all that it could have.
+    pub next: Option<LayerId>,
     /// Why it is this and not more.
     pub reason: Reason,
     /// What it costs. At least the measured rate: a layer counts as much as any below it.

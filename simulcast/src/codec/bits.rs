@@ -2,7 +2,7 @@
 
 /// Reads bits from a byte string; every read past its end is `None`.
 #[derive(Clone, Debug)]
-pub(super) struct BitReader<'a> {
+pub(crate) struct BitReader<'a> {
     bytes: std::slice::Iter<'a, u8>,
     current: u8,
     /// Bits of `current` not read yet.
@@ -14,16 +14,16 @@ pub(super) struct BitReader<'a> {
 
 impl<'a> BitReader<'a> {
     /// Reads `bytes` as they are.
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes: bytes.iter(), current: 0, left: 0, zeros: 0, escaped: false }
     }
 
     /// Reads `bytes` without their emulation prevention bytes (H.264, section 7.4.1: 00 00 03).
-    pub(super) fn escaped(bytes: &'a [u8]) -> Self {
+    pub(crate) fn escaped(bytes: &'a [u8]) -> Self {
         Self { escaped: true, ..Self::new(bytes) }
     }
 
-    pub(super) fn bit(&mut self) -> Option<bool> {
+    pub(crate) fn bit(&mut self) -> Option<bool> {
         if self.left == 0 {
             self.current = self.next_byte()?;
             self.left = 8;
@@ -33,12 +33,24 @@ impl<'a> BitReader<'a> {
     }
 
     /// The next `count` bits, of which the last 32 are kept.
-    pub(super) fn bits(&mut self, count: u32) -> Option<u32> {
+    pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
         (0..count).try_fold(0_u32, |value, _| Some((value << 1) | u32::from(self.bit()?)))
     }
 
+    /// A value below `count` in as few bits as that takes: `ns(n)` of the AV1 specification, section 4.10.7.
+    pub(crate) fn below(&mut self, count: u32) -> Option<u32> {
+        let width = count.checked_ilog2()? + 1;
+        let short = 1_u32.checked_shl(width)?.checked_sub(count)?;
+        let value = self.bits(width - 1)?;
+        if value < short {
+            Some(value)
+        } else {
+            Some((value << 1) - short + u32::from(self.bit()?))
+        }
+    }
+
     /// An unsigned Exp-Golomb code (H.264, section 9.1; AV1's uvlc). Codes above 32 bits are `None`.
-    pub(super) fn exp_golomb(&mut self) -> Option<u32> {
+    pub(crate) fn exp_golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.bit()? {
             zeros += 1;
@@ -50,7 +62,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// A signed Exp-Golomb code (H.264, section 9.1.1).
-    pub(super) fn signed_exp_golomb(&mut self) -> Option<i64> {
+    pub(crate) fn signed_exp_golomb(&mut self) -> Option<i64> {
         let code = i64::from(self.exp_golomb()?);
         Some(if code % 2 == 0 { -(code / 2) } else { code / 2 + 1 })
     }
@@ -85,6 +97,17 @@ mod tests {
         for expected in [0, 1, -1, 2, -2] {
             assert_eq!(reader.signed_exp_golomb(), Some(expected));
         }
+    }
+
+    #[test]
+    fn values_below_five_are_those_of_the_table() {
+        // AV1 specification, section 4.10.7: 00, 01, 10, 110, 111.
+        let mut reader = BitReader::new(&[0b0001_1011, 0b0111_0000]);
+        for expected in 0..5 {
+            assert_eq!(reader.below(5), Some(expected));
+        }
+        assert_eq!(BitReader::new(&[]).below(1), Some(0));
+        assert_eq!(BitReader::new(&[0]).below(0), None);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The dependency descriptor, a header extension that tells a frame's place beside any codec, encrypted or not (AV1 RTP
-//! payload format, appendix A). Of it only the mandatory fields are read, and whether a template structure follows.
+//! payload format, appendix A). Here only the mandatory fields are read, and whether a template structure follows.
 
 use super::DescriptorError;
 use crate::rewriter::Rewrite;
 
-/// The mandatory fields. Which layer a template stands for is left out on purpose: that takes the structure of an earlier
-/// packet, and such streams are forwarded whole.
+/// The mandatory fields. Which layer a template stands for takes the structure of an earlier packet: see
+/// [`Frames`](crate::frames::Frames).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Descriptor {
     /// `start_of_frame`.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::layer::LayerId;
 
 mod av1;
-mod bits;
+pub(crate) mod bits;
 pub mod descriptor;
 mod h264;
 pub mod opus;

@@ -4,7 +4,7 @@ use super::{DescriptorError, FrameNumbers, PacketInfo, PictureId, take, take_sli
 use crate::layer::LayerId;
 use crate::rewriter::Beginning;
 
-/// A parsed payload descriptor. Which pictures a picture refers to is not kept: they are relative, and nothing rewrites them.
+/// A parsed payload descriptor. The pictures that a picture refers to are relative, and nothing rewrites them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Descriptor {
     flags: u8,
@@ -12,10 +12,26 @@ pub(crate) struct Descriptor {
     /// The byte of TID, U, SID and D.
     layer: Option<u8>,
     tl0: Option<u8>,
-    size: Option<(u16, u16)>,
+    /// P_DIFF of each reference, in flexible mode; 0 for none.
+    references: [u8; REFERENCES_MAX],
+    structure: Option<Structure>,
     /// Bytes up to the end of TL0PICIDX, or of the layer indices where there is none.
     numbers_end: usize,
 }
+
+/// What a scalability structure says, as far as anything needs it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Structure {
+    /// How many spatial layers there are: N_S + 1.
+    pub(crate) spatial_layers: u8,
+    /// Width and height of the largest in pixels, where told.
+    pub(crate) size: Option<(u16, u16)>,
+    /// Height of each in pixels; 0 where none are told.
+    pub(crate) heights: [u16; SPATIAL_LAYERS_MAX],
+}
+
+/// N_S has three bits.
+pub(crate) const SPATIAL_LAYERS_MAX: usize = 8;
 
 // First byte: I P L F B E V Z.
 const HAS_PICTURE_ID: u8 = 0x80;
@@ -23,9 +39,13 @@ const INTER_PICTURE: u8 = 0x40;
 const HAS_LAYER: u8 = 0x20;
 const FLEXIBLE: u8 = 0x10;
 const STARTS_FRAME: u8 = 0x08;
+const ENDS_FRAME: u8 = 0x04;
 const HAS_STRUCTURE: u8 = 0x02;
+const NOT_NEEDED_ABOVE: u8 = 0x01;
 /// U in the byte of layer indices.
 const SWITCHING_UP: u8 = 0x10;
+/// D in the byte of layer indices.
+const NEEDS_BELOW: u8 = 0x01;
 /// N in a reference index: another one follows.
 const MORE_REFERENCES: u8 = 0x01;
 /// RFC 9628, section 4.2: at most three reference indices.
@@ -51,11 +71,44 @@ impl Descriptor {
         let tl0 =
             (layer.is_some() && !flexible).then(|| take(&mut rest, "TL0PICIDX")).transpose()?;
         let numbers_end = payload.len() - rest.len();
-        if flexible && flags & INTER_PICTURE != 0 {
-            skip_references(&mut rest)?;
-        }
-        let size = if flags & HAS_STRUCTURE == 0 { None } else { structure(&mut rest)? };
-        Ok(Self { flags, picture_id, layer, tl0, size, numbers_end })
+        let references = if flexible && flags & INTER_PICTURE != 0 {
+            references(&mut rest)?
+        } else {
+            [0; REFERENCES_MAX]
+        };
+        let structure = (flags & HAS_STRUCTURE != 0).then(|| structure(&mut rest)).transpose()?;
+        Ok(Self { flags, picture_id, layer, tl0, references, structure, numbers_end })
+    }
+
+    /// The scalability structure, where this packet carries one.
+    pub(crate) const fn structure(&self) -> Option<Structure> {
+        self.structure
+    }
+
+    /// Whether the packet is the last of its layer frame (E).
+    pub(crate) const fn ends_frame(&self) -> bool {
+        self.flags & ENDS_FRAME != 0
+    }
+
+    /// Whether the frame needs frames of earlier pictures (P).
+    pub(crate) const fn is_inter_picture(&self) -> bool {
+        self.flags & INTER_PICTURE != 0
+    }
+
+    /// Whether no upper spatial layer of the same picture needs the frame (Z).
+    pub(crate) const fn is_not_needed_above(&self) -> bool {
+        self.flags & NOT_NEEDED_ABOVE != 0
+    }
+
+    /// Whether the frame needs the spatial layer below in its picture (D).
+    pub(crate) const fn needs_below(&self) -> bool {
+        matches!(self.layer, Some(indices) if indices & NEEDS_BELOW != 0)
+    }
+
+    /// How many pictures back those lie that the frame needs; none where it does not name them.
+    pub(crate) fn references(&self) -> Option<impl Iterator<Item = u8> + use<>> {
+        let named = self.flags & FLEXIBLE != 0;
+        named.then(|| self.references.into_iter().filter(|difference| *difference > 0))
     }
 
     /// What the descriptor says, in terms of all codecs.
@@ -72,7 +125,10 @@ impl Descriptor {
             ends_frame: false,
             layer,
             temporal_switch_up: indices & SWITCHING_UP != 0,
-            height: self.size,
+            height: match self.structure {
+                Some(structure) => structure.size,
+                None => None,
+            },
             numbers: FrameNumbers::Vp9 { picture_id: self.picture_id, tl0: self.tl0 },
             frame_number: None,
         }
@@ -92,24 +148,31 @@ impl Descriptor {
     }
 }
 
-fn skip_references(rest: &mut &[u8]) -> Result<(), DescriptorError> {
-    for _ in 0..REFERENCES_MAX {
-        if take(rest, "P_DIFF")? & MORE_REFERENCES == 0 {
-            return Ok(());
+fn references(rest: &mut &[u8]) -> Result<[u8; REFERENCES_MAX], DescriptorError> {
+    let mut references = [0; REFERENCES_MAX];
+    for place in &mut references {
+        let index = take(rest, "P_DIFF")?;
+        *place = index >> 1;
+        if index & MORE_REFERENCES == 0 {
+            return Ok(references);
         }
     }
     Err(DescriptorError::Invalid("number of reference indices"))
 }
 
-/// Reads the scalability structure; gives the size of its largest layer.
-fn structure(rest: &mut &[u8]) -> Result<Option<(u16, u16)>, DescriptorError> {
+fn structure(rest: &mut &[u8]) -> Result<Structure, DescriptorError> {
     let first = take(rest, "scalability structure")?;
-    let mut size = None;
+    let mut structure = Structure {
+        spatial_layers: (first >> 5) + 1,
+        size: None,
+        heights: [0; SPATIAL_LAYERS_MAX],
+    };
     if first & HAS_SIZES != 0 {
-        for _ in 0..=first >> 5 {
+        for height in structure.heights.iter_mut().take(structure.spatial_layers.into()) {
             let bytes = take_slice(rest, 4, "WIDTH and HEIGHT")?;
             if let &[a, b, c, d] = bytes {
-                size = Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])));
+                *height = u16::from_be_bytes([c, d]);
+                structure.size = Some((u16::from_be_bytes([a, b]), *height));
             }
         }
     }
@@ -119,7 +182,7 @@ fn structure(rest: &mut &[u8]) -> Result<Option<(u16, u16)>, DescriptorError> {
             take_slice(rest, usize::from(references), "P_DIFF of the picture group")?;
         }
     }
-    Ok(size)
+    Ok(structure)
 }
 
 #[cfg(test)]

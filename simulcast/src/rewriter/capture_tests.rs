@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::{Beginning, Capture, Input, Prefix, Rewrite, Rewriter};
 use crate::codec::{Codec, PacketInfo, PictureId, inspect};
+use crate::frames::Place;
 use crate::layer::LayerId;
-use crate::selector::{Selector, Verdict};
+use crate::layer::Spread;
+use crate::selector::{Packet as Selected, Selector, Verdict};
 use crate::sequence::{RtpTimestamp, SequenceNumber};
 
 /// A packet of Chromium: arrival in µs, encoding (lowest first), sequence number, marker, timestamp, beginning of the payload.
@@ -142,13 +144,20 @@ const PACKETS: &[Packet] = &[
 /// What a receiver gets that wants the largest picture first, and the next smaller one as soon as each flows.
 fn switched_down() -> Vec<(Packet, bool, PacketInfo, Rewrite)> {
     let mut rewriter = Rewriter::new(SequenceNumber(65_533), RtpTimestamp(u32::MAX - 100));
-    let mut selector = Selector::default();
+    let mut selector = Selector::paused(Spread::Encodings);
     selector.set_target(Some(LayerId::spatial(2)));
     let mut sent = Vec::new();
     for &packet in PACKETS {
         let (arrival_us, layer, sequence, marker, timestamp, payload) = packet;
         let info = inspect(Codec::Vp8, payload, marker, None).unwrap();
-        let switch = match selector.packet(LayerId::spatial(layer), info.starts_keyframe) {
+        let place = Place::WHOLE.of_encoding(layer);
+        let selected = Selected {
+            encoding: layer,
+            timestamp: RtpTimestamp(timestamp),
+            info: &info,
+            place: &place,
+        };
+        let switch = match selector.packet(selected) {
             Verdict::Drop(_) => continue,
             Verdict::Forward => false,
             Verdict::ForwardAsSwitch => true,

@@ -16,18 +16,24 @@
 //! missing before, and its frame buffer decodes a keyframe without what came before. So the cut frame is not shown, and the
 //! keyframe of the same moment is. The same goes for holes of the old run that are never filled.
 //!
+//! What is left out on purpose leaves no hole: the sequence number goes to the next packet, and so does the picture id of VP8,
+//! whose receivers take a missing one for a lost picture (libwebrtc's `rtp_vp8_ref_finder.cc`). Picture ids of VP9 and frame
+//! numbers keep their distances, since frames name by them what they need.
+//!
 //! Not here, on purpose: which packet is forwarded ([`Selector`](crate::selector::Selector)), and resending.
 
 use std::time::Duration;
 
-use crate::codec::{PacketInfo, PictureId};
+use crate::codec::{FrameNumbers, PacketInfo, PictureId};
 use crate::sequence::{RtpTimestamp, SequenceNumber};
 
 mod beginning;
+mod counter;
 mod numbering;
 mod timeline;
 
 pub use beginning::{Beginning, Prefix};
+use counter::Counter;
 use numbering::Numbering;
 use timeline::{Moment, Timeline};
 
@@ -101,6 +107,20 @@ pub struct Rewrite {
     pub frame_number: u16,
     /// Its TL0PICIDX, where its payload has one.
     pub tl0: u8,
+    /// How much of it goes.
+    pub form: Form,
+}
+
+/// In which form a packet goes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Form {
+    /// With its marker as it came.
+    #[default]
+    AsItCame,
+    /// With the marker: it is the last that the receiver gets of its picture.
+    EndsPicture,
+    /// Without payload: it fills the hole of a packet that was left out too late.
+    Empty,
 }
 
 impl Rewrite {
@@ -171,7 +191,7 @@ impl Rewriter {
             None => self.frame_number.highest,
         };
         let [_, tl0] = tl0.to_be_bytes();
-        Some(Rewrite { sequence, timestamp, picture_id, tl0, frame_number })
+        Some(Rewrite { sequence, timestamp, picture_id, frame_number, tl0, form: Form::AsItCame })
     }
 
     /// The numbers of a packet of the run before this one that was overtaken by the switch: it fills a hole that the receiver
@@ -195,60 +215,40 @@ impl Rewriter {
             picture_id,
             tl0,
             frame_number: frame_number.unwrap_or(before.frame_number.highest),
+            form: Form::AsItCame,
         })
     }
 
-    /// Leaves out a packet of what flows: padding, or a temporal layer that the receiver does not get. Its number goes to the
+    /// Leaves out a packet of what flows: padding (without an `info`), or a layer that the receiver does not get. Its number goes to the
     /// next packet, so that no hole appears.
     ///
-    /// That cannot be done for a packet which comes late, when later ones have their numbers. Then the number of the hole
-    /// that stays is returned; a receiver that asks for it may be sent padding under it.
-    pub fn skip(&mut self, index: u64) -> Option<SequenceNumber> {
-        if self.timeline.has_begun() { self.numbering.skip(index) } else { None }
-    }
-}
-
-/// A number that the payload gives its frame, continued over runs. It wraps at `mask`.
-#[derive(Clone, Copy, Debug)]
-struct Counter {
-    /// The highest of this run as it came in; none in a run without such numbers so far.
-    incoming: Option<u16>,
-    /// The highest as it was sent, of all runs.
-    highest: u16,
-    mask: u16,
-}
-
-impl Counter {
-    const fn new(mask: u16) -> Self {
-        Self { incoming: None, highest: 0, mask }
-    }
-
-    const fn end_run(&mut self) {
-        self.incoming = None;
-    }
-
-    /// Continues with `value`, which wraps at `mask`; `newest` tells that no later packet of the run has been seen, which
-    /// settles what so few bits as 7 leave open after a long loss.
-    fn next(&mut self, value: u16, mask: u16, newest: bool) -> u16 {
-        let Some(incoming) = self.incoming else {
-            self.incoming = Some(value);
-            self.highest = self.highest.wrapping_add(1) & self.mask;
-            return self.highest;
-        };
-        let ahead = value.wrapping_sub(incoming) & mask;
-        if newest || ahead <= mask / 2 {
-            self.incoming = Some(value);
-            self.highest = self.highest.wrapping_add(ahead) & self.mask;
-            self.highest
-        } else {
-            self.before(value, mask)
+    /// That cannot be done for a packet which comes late, when later ones have their numbers. Then an empty packet is
+    /// returned that fills the hole: its receiver would ask for it, and take the picture before it for broken.
+    #[must_use]
+    pub fn skip(
+        &mut self,
+        index: u64,
+        timestamp: RtpTimestamp,
+        info: Option<&PacketInfo>,
+    ) -> Option<Rewrite> {
+        if !self.timeline.has_begun() {
+            return None;
         }
-    }
-
-    /// The number of `value`, which is not above the highest of the run.
-    fn before(&self, value: u16, mask: u16) -> u16 {
-        let behind = self.incoming.map_or(0, |incoming| incoming.wrapping_sub(value) & mask);
-        self.highest.wrapping_sub(behind) & self.mask
+        let newest = index > self.numbering.highest();
+        if let Some(FrameNumbers::Vp8 { picture_id: Some(id), .. }) = info.map(|info| info.numbers)
+        {
+            match id {
+                PictureId::Short(id) => self.picture_id.skip(id.into(), SHORT_ID_MASK, newest),
+                PictureId::Long(id) => self.picture_id.skip(id, LONG_ID_MASK, newest),
+            }
+        }
+        let sequence = self.numbering.skip(index)?;
+        Some(Rewrite {
+            sequence,
+            timestamp: timestamp.plus(self.timeline.offset()),
+            form: Form::Empty,
+            ..Rewrite::default()
+        })
     }
 }
 

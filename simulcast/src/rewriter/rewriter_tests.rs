@@ -2,8 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codec::{Codec, FrameNumbers, inspect};
+use crate::frames::Place;
 use crate::layer::LayerId;
-use crate::selector::{Selector, Verdict};
+use crate::layer::Spread;
+use crate::selector::{Packet as Selected, Selector, Verdict};
 
 /// 15-bit ids of VP8 beside a frame number.
 fn info(picture_id: u16, tl0: u8) -> PacketInfo {
@@ -53,7 +55,7 @@ fn what_a_switch_overtook_gets_the_number_of_its_hole() {
     let (old, lost, newest) = (&info(30_000, 250), &info(30_001, 251), &info(30_002, 252));
     let new = &info(5, 5);
     rewriter.forward(packet(true, 9, 0, old)).unwrap();
-    rewriter.skip(10);
+    assert_eq!(rewriter.skip(10, RtpTimestamp(0), None), None);
     rewriter.forward(packet(false, 13, 6_000, newest)).unwrap();
     rewriter.forward(packet(true, 700, 40, new)).unwrap();
     let late = rewriter.late(12, RtpTimestamp(3_000), lost).unwrap();
@@ -94,7 +96,7 @@ fn numbers_that_begin_in_the_middle_of_a_run_go_on_too() {
 #[test]
 fn nothing_is_skipped_before_the_first_packet() {
     let mut rewriter = Rewriter::new(SequenceNumber(7), RtpTimestamp(0));
-    assert_eq!(rewriter.skip(3), None);
+    assert_eq!(rewriter.skip(3, RtpTimestamp(0), None), None);
     assert_eq!(rewriter.forward(input(false, 4, &info(1, 1))).unwrap().sequence.0, 7);
 }
 
@@ -105,6 +107,7 @@ const MARKED: Rewrite = Rewrite {
     picture_id: 0x5aa5,
     frame_number: 0,
     tl0: 0x77,
+    form: Form::AsItCame,
 };
 
 /// The payload as it leaves, and how many bytes of the old one its prefix stands for.
@@ -366,7 +369,7 @@ const FIRST: SequenceNumber = SequenceNumber(65_500);
 /// Selects and rewrites as a subscription does. A packet of the layer that flows is padding, and left out, or forwarded.
 fn subscribe(ticks: &[Tick], captures: bool) -> Checker {
     let mut rewriter = Rewriter::new(FIRST, RtpTimestamp(0xffff_f000));
-    let mut selector = Selector::default();
+    let mut selector = Selector::paused(Spread::Encodings);
     selector.set_target(Some(LayerId::spatial(0)));
     let mut checker = Checker::default();
     let mut frame_seen = 0;
@@ -379,15 +382,17 @@ fn subscribe(ticks: &[Tick], captures: bool) -> Checker {
             }
         }
         let info = packet.info();
-        let layer = LayerId::spatial(packet.layer);
+        let place = Place::WHOLE.of_encoding(packet.layer);
         if packet.padding {
             if selector.current().is_some_and(|current| current.spatial == packet.layer) {
-                rewriter.skip(packet.index);
+                let _hole = rewriter.skip(packet.index, packet.timestamp(), None);
                 checker.leaves_out(packet.index);
             }
             continue;
         }
-        let switch = match selector.packet(layer, info.starts_keyframe) {
+        let (encoding, timestamp) = (packet.layer, packet.timestamp());
+        let selected = Selected { encoding, timestamp, info: &info, place: &place };
+        let switch = match selector.packet(selected) {
             Verdict::Drop(_) => continue,
             Verdict::Forward => false,
             Verdict::ForwardAsSwitch => true,

@@ -1,6 +1,7 @@
-// The size of a tile decides which layer is received.
+// The size of a tile decides which layer is received, and what nobody receives is not sent.
 
 import { openChromium } from "../browsers.mjs";
+import { until } from "../deadline.mjs";
 import { Person } from "../person.mjs";
 import { receivesWidth } from "./call.mjs";
 
@@ -15,6 +16,7 @@ export async function play({ server, opened }) {
   const wide = await receivesWidth(mira, "of a large layer", 20_000, (width) => width >= 640);
   await mira.resize(340, 420);
   const narrow = await receivesWidth(mira, "of a smaller layer", 20_000, (width) => width <= wide / 2);
+  await until("Sam's largest size is off", 15_000, async () => (await sam.sent()).some((one) => one.rid === "h" && !one.active));
   await mira.resize(1600, 1000);
   await receivesWidth(mira, "of a larger layer again", 20_000, (width) => width >= narrow * 2);
   await mira.assertNoFaults();

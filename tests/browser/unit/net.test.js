@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { codecOrder } from "../../../signaling/web/net/codecs.js";
-import { cameraEncodings, fitEncodings, layerCount } from "../../../signaling/web/net/encodings.js";
+import { cameraEncodings, fitEncodings, layerCount, wantEncodings } from "../../../signaling/web/net/encodings.js";
 import { changes } from "../../../signaling/web/net/slots.js";
 import { retryDelay } from "../../../signaling/web/net/socket.js";
 import { pixels, ViewHints } from "../../../signaling/web/net/view.js";
@@ -92,6 +92,15 @@ test("a smaller camera than planned switches the lowest encodings off, and the r
   assert.deepEqual(again.map((one) => one.active), [true, true, true]);
 });
 
+test("an encoding that nobody wants is off, and one that the camera is too small for stays off", () => {
+  const made = () => cameraEncodings({ width: 1280, height: 720 }, "VP8");
+  const active = (/** @type {RTCRtpEncodingParameters[]} */ encodings) => encodings.map((one) => one.active);
+  assert.deepEqual(active(wantEncodings(made(), [true, false, true])), [true, false, true]);
+  assert.deepEqual(active(wantEncodings(made(), [])), [true, true, true]);
+  const small = fitEncodings(made(), { width: 640, height: 360 });
+  assert.deepEqual(active(wantEncodings(small, [true, true, false])), [false, true, false]);
+});
+
 test("the chosen codec comes first; what no browser sends first is not offered", () => {
   // As Chromium lists them.
   const codecs = [
@@ -111,7 +120,7 @@ test("the chosen codec comes first; what no browser sends first is not offered",
 
 test("slots: what begins and what ends", () => {
   /** @param {string} mid @param {number} publication */
-  const slot = (mid, publication) => /** @type {const} */ ({ mid, publication, participant: "p", source: "camera" });
+  const slot = (mid, publication) => /** @type {const} */ ({ mid, publication, participant: "p", source: "camera", reason: "full" });
   const { begun, ended } = changes([slot("4", 1), slot("5", 2)], [slot("4", 1), slot("6", 2), slot("7", 3)]);
   assert.deepEqual(begun.map((one) => one.mid), ["6", "7"]);
   assert.deepEqual(ended.map((one) => one.mid), ["5"]);

@@ -7,9 +7,11 @@ use rtp::codec::vp9::Vp9Packet;
 use rtp::packetizer::Depacketizer;
 use simulcast::codec::descriptor::{Descriptor, rewrite_descriptor};
 use simulcast::codec::{Codec, FrameNumbers, PacketInfo, PictureId, inspect, opus};
+use simulcast::frames::{Frames, OLDER, REACH};
 use simulcast::rewriter::{Beginning, Prefix, Rewrite};
 
 use super::supply::Supply;
+use crate::oracle::descriptor::Descriptor as Theirs;
 use crate::packet::be16;
 
 /// VP8: the descriptor as the `rtp` crate reads it, keyframes as RFC 7741, section 4.3 tells them, and a rewrite that changes the
@@ -172,10 +174,32 @@ pub fn check_descriptor(data: &[u8]) {
     assert_eq!(again, Descriptor { frame_number: rewrite.frame_number, ..ours });
     assert_eq!((out[0], &out[3..]), (data[0], &data[3..]));
     assert_eq!(rewrite_descriptor(data, &rewrite, &mut out[1..]), 0);
+    check_template(data);
     if let Ok(info) = inspect(Codec::Av1, &[0x10, 0x30], false, Some(data)) {
         assert_eq!(info.starts_frame, ours.starts_frame);
         assert_eq!(info.frame_number, Some(ours.frame_number));
     }
+}
+
+/// What a descriptor with a structure says of its frame, beside the oracle's reading.
+fn check_template(data: &[u8]) {
+    let read = Frames::default().read(Codec::Av1, &[0x10, 0x30], false, Some(data));
+    let Ok((info, place)) = read else { return };
+    if place.number.is_none() {
+        return;
+    }
+    let theirs = Theirs::read(data, None).expect("ours could read it");
+    let structure = theirs.structure.as_ref().expect("without one nothing is known");
+    let Some(template) = structure.template(theirs.template_id) else {
+        return assert_eq!(place.needs, OLDER);
+    };
+    assert_eq!((info.layer.spatial, info.layer.temporal), (template.spatial, template.temporal));
+    assert_eq!(place.ends, theirs.ends);
+    let needs =
+        theirs.differences(structure).expect("known").iter().fold(0, |needs, back| {
+            needs | if u32::from(*back) < REACH { 1 << back } else { OLDER }
+        });
+    assert_eq!(place.needs, needs);
 }
 
 fn value(id: PictureId) -> u16 {

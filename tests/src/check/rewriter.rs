@@ -79,7 +79,7 @@ impl Line {
                 if self.latest.is_some() {
                     self.skipped.push((self.run, self.index));
                 }
-                let hole = self.rewriter.skip(self.index);
+                let hole = self.rewriter.skip(self.index, RtpTimestamp(self.timestamp), None);
                 assert!(hole.is_none(), "nothing later has a number");
                 // What the network lost in front of it keeps its numbers.
                 self.next = self.next.map(|next| next.plus(step.into()));

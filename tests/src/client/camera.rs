@@ -1,4 +1,5 @@
-//! A camera at 30 pictures a second: three encodings of VP8 or H264, or one of VP9 or AV1, each with two temporal layers.
+//! A camera at 30 pictures a second: three encodings of VP8 or H264, or one of VP9 or AV1, each with two temporal layers; or one of
+//! VP9 or AV1 with three spatial and three temporal layers.
 
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use tools::simnet::time::SimTime;
 
 use super::feedback;
 use super::outgoing::Outgoing;
+use super::picture::svc::{self, Svc};
 use super::picture::{Packetizer, Picture};
-use super::session::{CAMERA_MID, RIDS, Session, camera_ssrc};
+use super::session::{CAMERA_MID, Devices, RIDS, Session, camera_ssrc};
 use crate::packet::Rtp;
 
 /// Bits a second of the three encodings, as browsers send 320×180, 640×360 and 1280×720. One alone is as the last.
@@ -47,8 +49,12 @@ struct Encoder {
     pixels: (u16, u16),
     stream: Outgoing,
     packetizer: Packetizer,
+    svc: Option<Svc>,
     descriptor_id: u8,
     wants_keyframe: bool,
+    is_active: bool,
+    /// When it made its last picture.
+    last: Option<SimTime>,
     /// Counts pictures of this encoding; restarts nowhere.
     number: u32,
     last_keyframe: u32,
@@ -87,6 +93,21 @@ impl Camera {
         }
     }
 
+    /// Sends these encodings and no others; one that comes back begins with a keyframe.
+    pub fn want(&mut self, encodings: impl Iterator<Item = bool>) {
+        for (encoder, is_active) in self.encodings.iter_mut().zip(encodings) {
+            encoder.wants_keyframe |= is_active && !encoder.is_active;
+            encoder.is_active = is_active;
+        }
+    }
+
+    /// Of each encoding, whether a picture was sent since `from`.
+    #[must_use]
+    pub fn sent_since(&self, from: SimTime) -> Vec<bool> {
+        let encoders = self.encodings.iter();
+        encoders.map(|encoder| encoder.last.is_some_and(|last| last >= from)).collect()
+    }
+
     /// Packets sent earlier, again.
     pub fn resend(&mut self, ssrc: u32, numbers: &[u16], mut send: impl FnMut(Rtp)) {
         for encoder in self.encodings.iter_mut().filter(|encoder| encoder.stream.ssrc() == ssrc) {
@@ -101,8 +122,9 @@ impl Camera {
         }
         let ticks = u32::try_from(now.elapsed().as_nanos() * 9 / 100_000)
             .expect("a run is shorter than 13 hours");
-        for encoder in &mut self.encodings {
+        for encoder in self.encodings.iter_mut().filter(|encoder| encoder.is_active) {
             encoder.frame(self.publication, ticks, random, &mut send);
+            encoder.last = Some(now);
         }
         self.frames += 1;
         self.next_frame = now + FRAME;
@@ -126,7 +148,8 @@ impl Camera {
 impl Encoder {
     fn new(session: &Session, place: u8, rid: Option<&str>, random: &mut Random) -> Self {
         let ssrc = camera_ssrc(session.person, place);
-        let (types, codec) = (session.payload_types(), session.devices.codec);
+        let types = session.payload_types();
+        let Devices { codec, svc, .. } = session.devices;
         let mid = (session.extension(Extension::Mid), CAMERA_MID.as_bytes().to_vec());
         let named =
             |extension| rid.map(|rid| (session.extension(extension), rid.as_bytes().to_vec()));
@@ -138,9 +161,12 @@ impl Encoder {
             bitrate: BITRATES[quality],
             pixels: SIZES[quality],
             stream: stream.with_repair(ssrc + 10, types.rtx(codec), with(Extension::RepairedRid)),
-            packetizer: Packetizer::new(codec, session.person.0 % 2 == 1, random),
+            packetizer: Packetizer::new(codec, svc, session.person.0 % 2 == 1, random),
+            svc,
             descriptor_id: session.extension(Extension::DependencyDescriptor),
             wants_keyframe: true,
+            is_active: true,
+            last: None,
             number: 0,
             last_keyframe: 0,
             last_even: 0,
@@ -158,12 +184,18 @@ impl Encoder {
         if is_key {
             self.last_keyframe = self.number;
         }
-        let is_odd = (self.number - self.last_keyframe) % 2 == 1;
+        let since_key = self.number - self.last_keyframe;
+        let is_odd = since_key % 2 == 1;
+        let needs = match self.svc {
+            None => self.last_even,
+            Some(_) => self.number.saturating_sub(svc::back(since_key)),
+        };
         let payloads = self.packetizer.payloads(&Picture {
             publication,
             encoding: self.place,
             number: self.number,
-            needs: (!is_key).then_some(self.last_even),
+            needs: (!is_key).then_some(needs),
+            since_key,
             is_odd,
             size: self.size(is_key, random),
             pixels: self.pixels,

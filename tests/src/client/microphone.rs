@@ -24,6 +24,9 @@ pub struct Microphone {
     /// When the next packet is due.
     pub next_packet: SimTime,
     number: u32,
+    /// The last frame, where each packet repeats it.
+    repeated: Option<Vec<u8>>,
+    opus: u8,
 }
 
 /// Between two packets.
@@ -35,19 +38,38 @@ const PAYLOAD: usize = 80;
 /// Fullband, 20 ms, mono, one frame (RFC 6716, section 3.1: configuration 31, code 0).
 const TOC: u8 = 31 << 3;
 
+/// Redundant audio (RFC 2198): the last frame, where there is one, 20 ms back, then the present one.
+fn redundant(opus: u8, last: &[u8], frame: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if !last.is_empty() {
+        // F, block payload type, timestamp offset of 14 bits, block length of 10.
+        let length = u32::try_from(last.len()).expect("short");
+        let header = 1 << 31 | u32::from(opus) << 24 | 960 << 10 | length;
+        out.extend(header.to_be_bytes());
+    }
+    out.push(opus);
+    out.extend(last);
+    out.extend(frame);
+    out
+}
+
 impl Microphone {
     /// A microphone that is on, in a quiet room.
     #[must_use]
     pub fn new(now: SimTime, session: &Session, random: &mut Random) -> Self {
         let mid = (session.extension(Extension::Mid), MICROPHONE_MID.as_bytes().to_vec());
-        let opus = session.payload_types().opus();
+        let types = session.payload_types();
+        let is_red = session.devices.red;
+        let payload_type = if is_red { types.red() } else { types.opus() };
         Self {
             publication: session.person.publication(Source::Microphone).0,
-            stream: Outgoing::new(microphone_ssrc(session.person), opus, vec![mid], random),
+            stream: Outgoing::new(microphone_ssrc(session.person), payload_type, vec![mid], random),
             level_id: session.extension(Extension::AudioLevel),
             level: 127,
             next_packet: now,
             number: 0,
+            repeated: is_red.then(Vec::new),
+            opus: types.opus(),
         }
     }
 
@@ -56,10 +78,14 @@ impl Microphone {
         if now < self.next_packet {
             return;
         }
-        let stamp =
-            Stamp { publication: self.publication, layer: 0, number: self.number, needs: None };
+        let (publication, number) = (self.publication, self.number);
+        let stamp = Stamp { publication, layer: 0, number, needs: None, needs_below: false };
         let mut payload = vec![TOC];
         payload.extend(stamp.fill(PAYLOAD - 1));
+        if let Some(last) = &mut self.repeated {
+            let redundant = redundant(self.opus, last, &payload);
+            *last = std::mem::replace(&mut payload, redundant);
+        }
         let has_voice = u8::from(self.level < 60) << 7;
         let level = [(self.level_id, vec![has_voice | self.level])];
         let ticks = u32::try_from(now.elapsed().as_nanos() * 3 / 62_500)

@@ -28,7 +28,7 @@ use consent::Consent;
 use feedback::{Feedback, Request};
 use incoming::Incoming;
 use microphone::Microphone;
-pub use session::{Devices, Person, Session};
+pub use session::{Devices, Hearing, Person, Session};
 
 /// A participant.
 #[derive(Debug)]
@@ -129,6 +129,19 @@ impl Client {
         if let Some(microphone) = &mut self.microphone {
             microphone.level = level;
         }
+    }
+
+    /// Sends these encodings of the camera and no others.
+    pub fn want(&mut self, encodings: impl Iterator<Item = bool>) {
+        if let Some(camera) = &mut self.camera {
+            camera.want(encodings);
+        }
+    }
+
+    /// Of each encoding of the camera, whether a picture was sent since `from`.
+    #[must_use]
+    pub fn sent_since(&self, from: SimTime) -> Vec<bool> {
+        self.camera.as_ref().map_or_else(Vec::new, |camera| camera.sent_since(from))
     }
 
     /// Takes another local address without telling anybody, as a phone does between two networks.
@@ -279,7 +292,11 @@ impl Client {
         for request in requests {
             if let Some(camera) = &mut self.camera {
                 match &request {
-                    Request::Keyframe { ssrc } => camera.want_keyframe(*ssrc),
+                    Request::Keyframe { ssrc } => {
+                        if self.session.devices.hearing == Hearing::Good {
+                            camera.want_keyframe(*ssrc);
+                        }
+                    }
                     Request::Resend { ssrc, numbers } => {
                         camera.resend(*ssrc, numbers, |packet| out.push(self.cipher.seal(packet)));
                     }

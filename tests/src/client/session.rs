@@ -12,6 +12,7 @@ use sfu::packet::extension::{Extension, ExtensionId, ExtensionIds};
 use sfu::transport::srtp::{KeyingMaterial, MasterKey, Profile};
 use sfu::{ChannelId, Format, MediaKind, ParticipantId, PublicationId, SlotId, Source};
 
+use super::picture::svc::Svc;
 use crate::codec::Codec;
 
 /// Who takes part: a small number, from which all ids of that person follow.
@@ -25,12 +26,31 @@ pub struct Devices {
     pub camera: bool,
     /// What the camera sends; any codec is received.
     pub codec: Codec,
+    /// Three spatial and three temporal layers of VP9 or AV1, in place of what the codec has by itself.
+    pub svc: Option<Svc>,
     /// A voice.
     pub microphone: bool,
+    /// Sound is sent as redundant audio, and received plain.
+    pub red: bool,
+    /// How the camera answers who asks it for a keyframe.
+    pub hearing: Hearing,
+    /// The only codec of pictures that is received, where not all are.
+    pub decodes: Option<Codec>,
     /// Receive m-lines for sound.
     pub audio_slots: u8,
     /// Receive m-lines for pictures.
     pub video_slots: u8,
+}
+
+/// What becomes of requests for a keyframe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hearing {
+    /// The next picture is one.
+    Good,
+    /// They are sent and nothing comes of them.
+    Deaf,
+    /// No way to ask was negotiated.
+    Unreachable,
 }
 
 /// Payload types: each client chooses its own, so that a header that is passed on unchanged is noticed.
@@ -61,13 +81,28 @@ pub struct Session {
 
 impl Devices {
     /// Camera, microphone, three slots for sound and four for pictures.
-    pub const ALL: Self =
-        Self { camera: true, codec: Codec::Vp8, microphone: true, audio_slots: 3, video_slots: 4 };
+    pub const ALL: Self = Self {
+        camera: true,
+        codec: Codec::Vp8,
+        svc: None,
+        microphone: true,
+        red: false,
+        hearing: Hearing::Good,
+        decodes: None,
+        audio_slots: 3,
+        video_slots: 4,
+    };
 
     /// As [`Self::ALL`] with a camera that sends `codec`.
     #[must_use]
     pub const fn sending(codec: Codec) -> Self {
         Self { codec, ..Self::ALL }
+    }
+
+    /// As [`Self::sending`] with three spatial and three temporal layers.
+    #[must_use]
+    pub const fn layered(codec: Codec, svc: Svc) -> Self {
+        Self { svc: Some(svc), ..Self::sending(codec) }
     }
 
     /// As [`Self::ALL`] with `video_slots` slots for pictures.
@@ -140,16 +175,16 @@ impl Session {
             consent: Duration::from_secs(30),
         };
         if devices.microphone {
-            session.publications.push(microphone(person, payloads));
+            session.publications.push(microphone(person, payloads, devices.red));
         }
         if devices.camera {
-            session.publications.push(camera(person, payloads, devices.codec));
+            session.publications.push(camera(person, payloads, devices));
         }
         let audio = (0..devices.audio_slots).map(|pair| (MediaKind::Audio, pair));
         let video = (0..devices.video_slots).map(|pair| (MediaKind::Video, pair));
         session.slots = (0..)
             .zip(audio.chain(video))
-            .map(|(id, (kind, pair))| slot(person, id, kind, pair))
+            .map(|(id, (kind, pair))| slot(person, id, kind, pair, devices.decodes))
             .collect();
         session
     }
@@ -209,6 +244,12 @@ impl PayloadTypes {
         self.number(0)
     }
 
+    /// Redundant audio: one number for all, as Chromium has it.
+    #[must_use]
+    pub const fn red(self) -> u8 {
+        63
+    }
+
     /// Pictures.
     #[must_use]
     pub const fn picture(self, codec: Codec) -> u8 {
@@ -248,13 +289,18 @@ pub fn camera_ssrc(person: Person, encoding: u8) -> u32 {
     u32::from(person.0) * 1_000 + 10 + u32::from(encoding)
 }
 
-fn microphone(person: Person, payloads: PayloadTypes) -> PublicationSpec {
+fn microphone(person: Person, payloads: PayloadTypes, is_red: bool) -> PublicationSpec {
     let ssrc = Some(Ssrc(microphone_ssrc(person)));
     PublicationSpec {
         id: person.publication(Source::Microphone),
         source: Source::Microphone,
         mid: mid(MICROPHONE_MID),
-        payloads: vec![sound_map(payloads)],
+        payloads: if is_red {
+            let payload_type = PayloadType(payloads.red());
+            vec![PayloadMap { payload_type, format: Format::Red, rtx: None }, sound_map(payloads)]
+        } else {
+            vec![sound_map(payloads)]
+        },
         extensions: extensions(person),
         encodings: vec![Encoding { ssrc, ..Encoding::default() }],
         feedback: Feedback { transport_wide: true, ..Feedback::default() },
@@ -262,7 +308,9 @@ fn microphone(person: Person, payloads: PayloadTypes) -> PublicationSpec {
     }
 }
 
-fn camera(person: Person, payloads: PayloadTypes, codec: Codec) -> PublicationSpec {
+fn camera(person: Person, payloads: PayloadTypes, devices: Devices) -> PublicationSpec {
+    let codec = devices.codec;
+    let can_be_asked = devices.hearing != Hearing::Unreachable;
     let encoding = |rid: &str| Encoding {
         rid: Some(Rid(ArrayString::from(rid).expect("short"))),
         ..Encoding::default()
@@ -276,12 +324,12 @@ fn camera(person: Person, payloads: PayloadTypes, codec: Codec) -> PublicationSp
         payloads: vec![picture_map(payloads, codec)],
         extensions: extensions(person),
         encodings: if codec.is_simulcast() { RIDS.map(encoding).to_vec() } else { vec![only] },
-        feedback: FEEDBACK,
+        feedback: Feedback { pli: can_be_asked, fir: can_be_asked, ..FEEDBACK },
         active: true,
     }
 }
 
-fn slot(person: Person, id: u8, kind: MediaKind, pair: u8) -> SlotSpec {
+fn slot(person: Person, id: u8, kind: MediaKind, pair: u8, decodes: Option<Codec>) -> SlotSpec {
     let payloads = PayloadTypes::of(person);
     let ssrc = 0x1000_0000 + u32::from(person.0) * 1_000 + u32::from(id);
     SlotSpec {
@@ -292,7 +340,11 @@ fn slot(person: Person, id: u8, kind: MediaKind, pair: u8) -> SlotSpec {
         rtx: (kind == MediaKind::Video).then_some(Ssrc(ssrc + 500)),
         payloads: match kind {
             MediaKind::Audio => vec![sound_map(payloads)],
-            MediaKind::Video => Codec::ALL.map(|codec| picture_map(payloads, codec)).to_vec(),
+            MediaKind::Video => {
+                let decoded =
+                    Codec::ALL.into_iter().filter(|it| decodes.is_none_or(|only| *it == only));
+                decoded.map(|codec| picture_map(payloads, codec)).collect()
+            }
         },
         extensions: extensions(person),
         pair,

@@ -5,13 +5,18 @@
 pub struct Stamp {
     /// Whose.
     pub publication: u32,
-    /// Which encoding; 0 for a voice.
+    /// Which encoding, or which spatial layer of the only one; 0 for a voice.
     pub layer: u8,
     /// Counts frames of this encoding, or packets of a voice, from 0.
     pub number: u32,
     /// The frame without which this one cannot be decoded; a keyframe needs none.
     pub needs: Option<u32>,
+    /// It cannot be decoded without the frame of the layer below in its picture.
+    pub needs_below: bool,
 }
+
+/// Marks a stamp that needs the layer below, beside the layer.
+const NEEDS_BELOW: u8 = 0x80;
 
 impl Stamp {
     /// Bytes it takes.
@@ -22,7 +27,7 @@ impl Stamp {
     pub fn fill(&self, length: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(length);
         out.extend(self.publication.to_be_bytes());
-        out.push(self.layer);
+        out.push(self.layer | if self.needs_below { NEEDS_BELOW } else { 0 });
         out.extend(self.number.to_be_bytes());
         out.extend(self.needs.unwrap_or(u32::MAX).to_be_bytes());
         let seed = self
@@ -45,9 +50,10 @@ impl Stamp {
         let needs = word(9)?;
         let stamp = Self {
             publication: word(0)?,
-            layer: *payload.get(4)?,
+            layer: *payload.get(4)? & !NEEDS_BELOW,
             number: word(5)?,
             needs: (needs != u32::MAX).then_some(needs),
+            needs_below: *payload.get(4)? & NEEDS_BELOW != 0,
         };
         (stamp.fill(payload.len()) == payload).then_some(stamp)
     }
@@ -59,7 +65,13 @@ mod tests {
 
     #[test]
     fn a_stamp_notices_any_changed_byte() {
-        let stamp = Stamp { publication: 12, layer: 2, number: 70_000, needs: Some(69_999) };
+        let stamp = Stamp {
+            publication: 12,
+            layer: 2,
+            number: 70_000,
+            needs: Some(69_999),
+            needs_below: true,
+        };
         let payload = stamp.fill(100);
         assert_eq!(Stamp::check(&payload), Some(stamp));
         for at in 0..100 {

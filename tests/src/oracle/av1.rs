@@ -43,7 +43,7 @@ impl Reader {
         Self { descriptor_id, structure: None, forwarded: VecDeque::new(), last: None }
     }
 
-    /// Puts a temporal unit together from its packets, the last of which has the marker.
+    /// Puts a temporal unit together from its packets, the last of which has the marker: a frame, or one for each spatial layer.
     ///
     /// # Errors
     /// What a depacketizer or a decoder would choke on.
@@ -53,28 +53,36 @@ impl Reader {
         if kinds.iter().any(|kind| matches!(*kind, TEMPORAL_DELIMITER | TILE_LIST)) {
             return Err(format!("an OBU that must not be sent is among {kinds:?}"));
         }
-        let (is_key, frame) = match units.as_slice() {
-            [header, frame] if (header.kind, frame.kind) == (SEQUENCE_HEADER, FRAME) => {
-                (true, frame)
-            }
-            [frame] if frame.kind == FRAME => (false, frame),
-            [..] => return Err(format!("no temporal unit of an encoder here: {kinds:?}")),
+        let (is_key, frames) = match units.as_slice() {
+            [header, frames @ ..] if header.kind == SEQUENCE_HEADER => (true, frames),
+            frames => (false, frames),
         };
+        if frames.is_empty() || frames.iter().any(|frame| frame.kind != FRAME) {
+            return Err(format!("no temporal unit of an encoder here: {kinds:?}"));
+        }
         let starts = starts_keyframe(&packets[0].payload);
         if starts != is_key {
             return Err(format!("N is {starts} in front of {kinds:?}"));
         }
-        // show_existing_frame 0, frame_type (KEY_FRAME 0, INTER_FRAME 1), show_frame 1.
-        let (header, body) = frame.body.split_first().ok_or("an empty frame")?;
-        if header >> 4 != if is_key { 0b0001 } else { 0b0011 } {
-            return Err(format!("a frame header of {header:#x} among {kinds:?}"));
+        let mut stamps = Vec::new();
+        for (place, frame) in frames.iter().enumerate() {
+            // show_existing_frame 0, frame_type (KEY_FRAME 0, INTER_FRAME 1), show_frame 1.
+            let (header, body) = frame.body.split_first().ok_or("an empty frame")?;
+            if header >> 4 != if is_key && place == 0 { 0b0001 } else { 0b0011 } {
+                return Err(format!("a frame header of {header:#x} among {kinds:?}"));
+            }
+            stamps.push(stamp_of(body)?);
         }
-        let stamp = stamp_of(body)?;
-        self.read_descriptors(packets, is_key)?;
-        Ok(Whole { is_key, stamps: vec![stamp] })
+        self.read_descriptors(packets, is_key, frames.len())?;
+        Ok(Whole { is_key, stamps })
     }
 
-    fn read_descriptors(&mut self, packets: &[Rtp], is_key: bool) -> Result<(), String> {
+    fn read_descriptors(
+        &mut self,
+        packets: &[Rtp],
+        is_key: bool,
+        frames: usize,
+    ) -> Result<(), String> {
         let data: Vec<&[u8]> =
             packets.iter().filter_map(|packet| packet.extension(self.descriptor_id)).collect();
         let expected = if is_key { !data.is_empty() } else { self.structure.is_some() };
@@ -88,23 +96,53 @@ impl Reader {
         if data.len() != packets.len() {
             return Err(format!("{} of {} packets have a descriptor", data.len(), packets.len()));
         }
-        let first = Descriptor::read(data[0], self.structure.as_ref());
-        let first = first.ok_or("a descriptor cannot be read")?;
-        if first.structure.is_some() != is_key {
-            return Err(format!("structure: {}, keyframe: {is_key}", first.structure.is_some()));
-        }
-        self.structure = first.structure.clone().or_else(|| self.structure.take());
+        let mut described: Vec<Descriptor> = Vec::new();
+        let mut is_open = false;
         for (place, data) in data.iter().enumerate() {
             let next = Descriptor::read(data, self.structure.as_ref());
             let next = next.ok_or("a descriptor cannot be read")?;
-            if (next.starts, next.ends) != (place == 0, place + 1 == packets.len()) {
+            if next.structure.is_some() != (is_key && place == 0) {
+                let has = next.structure.is_some();
+                return Err(format!("structure: {has}, packet {place}, keyframe: {is_key}"));
+            }
+            self.structure = next.structure.clone().or_else(|| self.structure.take());
+            if next.starts == is_open {
                 return Err(format!("packet {place}: {next:?}"));
             }
-            if (next.frame_number, next.template_id) != (first.frame_number, first.template_id) {
-                return Err(format!("two frames: {first:?}, {next:?}"));
+            is_open = !next.ends;
+            match described.last() {
+                Some(first) if !next.starts => {
+                    let number = |it: &Descriptor| (it.frame_number, it.template_id);
+                    if number(&next) != number(first) {
+                        return Err(format!("two frames: {first:?}, {next:?}"));
+                    }
+                }
+                Some(_) | None => described.push(next),
             }
         }
-        self.check_frame(&first)
+        if is_open || described.len() != frames {
+            return Err(format!("{frames} frames, by their descriptors {described:?}"));
+        }
+        self.check_chain(&described)?;
+        described.iter().try_for_each(|frame| self.check_frame(frame))
+    }
+
+    /// The chain of the highest layer that is sent has no frame missing: with one that began with this temporal unit, or with
+    /// one whose last frame before it was forwarded (section A.4's purpose of chains).
+    fn check_chain(&self, described: &[Descriptor]) -> Result<(), String> {
+        let structure = self.structure.as_ref().ok_or("no structure is known")?;
+        let (first, top) = match described {
+            [first, .., top] => (first, top),
+            [only] => (only, only),
+            [] => return Err("no frame".to_owned()),
+        };
+        let spatial = structure.template(top.template_id).ok_or("no such template")?.spatial;
+        let Some(difference) = first.chain_difference(structure, spatial) else { return Ok(()) };
+        let last = first.frame_number.wrapping_sub(difference);
+        if difference > 0 && !self.forwarded.contains(&last) {
+            return Err(format!("frame {last} of the chain of layer {spatial} never came"));
+        }
+        Ok(())
     }
 
     fn check_frame(&mut self, frame: &Descriptor) -> Result<(), String> {

@@ -7,7 +7,7 @@ const ID: u8 = 6;
 const STRUCTURE: [u8; 8] = [0x80, 0x01, 0x1e, 0xa8, 0x51, 0x41, 0x01, 0x08];
 
 fn body(number: u32, needs: Option<u32>) -> Vec<u8> {
-    Stamp { publication: 12, layer: 0, number, needs }.fill(60)
+    Stamp { publication: 12, layer: 0, number, needs, needs_below: false }.fill(60)
 }
 
 fn packet(payload: &[&[u8]], descriptor: &[u8]) -> Rtp {

@@ -13,10 +13,10 @@ pub struct Decoder {
     /// Under which extension id dependency descriptors come.
     descriptor_id: u8,
     reader: Option<Reader>,
-    /// Publication and encoding of the stream being decoded.
-    current: Option<(u32, u8)>,
-    /// Pictures of it that were decoded. Only the last few can be needed.
-    decoded: BTreeSet<u32>,
+    /// The publication being decoded.
+    current: Option<u32>,
+    /// Frames of it that were decoded since the last keyframe, by picture and layer. Only the last few can be needed.
+    decoded: BTreeSet<(u32, u8)>,
     last_timestamp: Option<u32>,
     state: State,
 }
@@ -50,8 +50,8 @@ pub struct Whole {
     pub stamps: Vec<Stamp>,
 }
 
-/// How far back a picture may reach.
-pub(super) const DECODED_MAX: usize = 8;
+/// How many frames are remembered: eight pictures of three layers.
+pub(super) const DECODED_MAX: usize = 24;
 
 impl Decoder {
     /// A decoder that has seen nothing.
@@ -114,20 +114,23 @@ impl Decoder {
 
     fn check_references(&self, whole: &Whole) -> Result<(), String> {
         let first = whole.stamps[0];
+        let mut below: Option<u8> = None;
         for stamp in &whole.stamps {
             if (stamp.publication, stamp.number) != (first.publication, first.number) {
                 return Err(format!("one picture of two: {:?}", whole.stamps));
             }
             let is_decodable = match stamp.needs {
                 None => whole.is_key,
-                Some(needed) => !whole.is_key && self.decoded.contains(&needed),
+                Some(needed) => !whole.is_key && self.decoded.contains(&(needed, stamp.layer)),
             };
-            if !is_decodable {
+            let lacks = stamp.needs_below && below.is_none_or(|below| below + 1 != stamp.layer);
+            below = Some(stamp.layer);
+            if !is_decodable || lacks {
                 let (is_key, decoded) = (whole.is_key, &self.decoded);
                 return Err(format!("{stamp:?} (keyframe: {is_key}) needs other than {decoded:?}"));
             }
         }
-        if !whole.is_key && self.current != Some((first.publication, first.layer)) {
+        if !whole.is_key && self.current != Some(first.publication) {
             return Err(format!("{first:?} follows {:?} without a keyframe", self.current));
         }
         Ok(())
@@ -146,11 +149,11 @@ impl Decoder {
         let first = whole.stamps[0];
         if whole.is_key {
             self.decoded.clear();
-            self.current = Some((first.publication, first.layer));
+            self.current = Some(first.publication);
             self.state = State::Whole;
         }
-        self.decoded.insert(first.number);
-        if self.decoded.len() > DECODED_MAX {
+        self.decoded.extend(whole.stamps.iter().map(|stamp| (stamp.number, stamp.layer)));
+        while self.decoded.len() > DECODED_MAX {
             self.decoded.pop_first();
         }
     }

@@ -23,7 +23,7 @@ fn frame(stamp: Stamp, sequence: u16, timestamp: u32, picture_id: u16, tl0: u8) 
 }
 
 const fn stamp(layer: u8, number: u32, needs: Option<u32>) -> Stamp {
-    Stamp { publication: 12, layer, number, needs }
+    Stamp { publication: 12, layer, number, needs, needs_below: false }
 }
 
 #[test]

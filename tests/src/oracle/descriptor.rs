@@ -17,6 +17,7 @@ pub struct Descriptor {
     pub structure: Option<Structure>,
     /// In place of the template's, where the frame has its own.
     custom_differences: Option<Vec<u16>>,
+    custom_chains: Option<Vec<u16>>,
 }
 
 /// The templates that frames name.
@@ -25,6 +26,8 @@ pub struct Structure {
     offset: u8,
     decode_targets: u32,
     chains: u32,
+    /// The chain of each decode target.
+    protected_by: Vec<u32>,
     templates: Vec<Template>,
 }
 
@@ -36,6 +39,10 @@ pub struct Template {
     /// Of the frame.
     pub temporal: u8,
     differences: Vec<u16>,
+    /// `decode_target_indication` of each target: 0 for a frame that it does not need.
+    indications: Vec<u32>,
+    /// How far back the last frame of each chain lies.
+    chains: Vec<u16>,
 }
 
 impl Descriptor {
@@ -48,7 +55,7 @@ impl Descriptor {
         let (starts, ends) = (reader.flag()?, reader.flag()?);
         let template_id = u8::try_from(reader.bits(6)?).ok()?;
         let frame_number = u16::try_from(reader.bits(16)?).ok()?;
-        let (mut structure, mut custom_differences) = (None, None);
+        let (mut structure, mut custom_differences, mut custom_chains) = (None, None, None);
         if data.len() > 3 {
             let has_structure = reader.flag()?;
             let [has_bitmask, own_indications, own_differences, own_chains] =
@@ -67,10 +74,27 @@ impl Descriptor {
                 custom_differences = Some(own(&mut reader)?);
             }
             if own_chains {
-                (0..known.chains).try_for_each(|_| reader.bits(8).map(|_| ()))?;
+                let read = (0..known.chains).map(|_| u16::try_from(reader.bits(8)?).ok());
+                custom_chains = Some(read.collect::<Option<Vec<u16>>>()?);
             }
         }
-        Some(Self { starts, ends, frame_number, template_id, structure, custom_differences })
+        Some(Self {
+            starts,
+            ends,
+            frame_number,
+            template_id,
+            structure,
+            custom_differences,
+            custom_chains,
+        })
+    }
+
+    /// How far back the last frame lies of the chain that protects the decode targets of a spatial layer; `None` without chains.
+    #[must_use]
+    pub fn chain_difference(&self, structure: &Structure, spatial: u8) -> Option<u16> {
+        let chain = structure.chain_of(spatial)?;
+        let template = structure.template(self.template_id)?;
+        self.custom_chains.as_ref().unwrap_or(&template.chains).get(chain).copied()
     }
 
     /// How far back the frames lie that it needs; `None` where `structure` has no such template.
@@ -88,12 +112,24 @@ impl Structure {
         self.templates.get(usize::from(id.wrapping_sub(self.offset) & 0x3f))
     }
 
+    /// The chain of the lowest decode target that needs frames of a spatial layer and none above.
+    fn chain_of(&self, spatial: u8) -> Option<usize> {
+        let highest = |target: &usize| {
+            let needs = |it: &&Template| it.indications.get(*target).is_some_and(|it| *it != 0);
+            self.templates.iter().filter(needs).map(|it| it.spatial).max()
+        };
+        let target =
+            (0..self.protected_by.len()).find(|target| highest(target) == Some(spatial))?;
+        usize::try_from(self.protected_by[target]).ok()
+    }
+
     fn read(reader: &mut BitReader<'_>) -> Option<Self> {
         let offset = u8::try_from(reader.bits(6)?).ok()?;
         let decode_targets = reader.bits(5)? + 1;
         let mut templates = layers(reader)?;
-        for _ in &templates {
-            (0..decode_targets).try_for_each(|_| reader.bits(2).map(|_| ()))?;
+        for template in &mut templates {
+            let read = (0..decode_targets).map(|_| reader.bits(2));
+            template.indications = read.collect::<Option<Vec<u32>>>()?;
         }
         for template in &mut templates {
             while reader.flag()? {
@@ -101,17 +137,21 @@ impl Structure {
             }
         }
         let chains = reader.below(decode_targets + 1)?;
+        let mut protected_by = Vec::new();
         if chains > 0 {
-            (0..decode_targets).try_for_each(|_| reader.below(chains).map(|_| ()))?;
-            for _ in &templates {
-                reader.bits(4 * chains.min(8))?;
+            for _ in 0..decode_targets {
+                protected_by.push(reader.below(chains)?);
+            }
+            for template in &mut templates {
+                let read = (0..chains).map(|_| u16::try_from(reader.bits(4)?).ok());
+                template.chains = read.collect::<Option<Vec<u16>>>()?;
             }
         }
         if reader.flag()? {
             let largest = templates.iter().map(|template| template.spatial).max()?;
             (0..=largest).try_for_each(|_| reader.bits(32).map(|_| ()))?;
         }
-        Some(Self { offset, decode_targets, chains, templates })
+        Some(Self { offset, decode_targets, chains, protected_by, templates })
     }
 }
 
@@ -126,7 +166,7 @@ fn layers(reader: &mut BitReader<'_>) -> Option<Vec<Template>> {
             2 => (spatial, temporal) = (spatial + 1, 0),
             _ => return Some(templates),
         }
-        templates.push(Template { spatial, temporal, differences: Vec::new() });
+        templates.push(Template { spatial, temporal, ..Template::default() });
     }
 }
 

@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn body() -> Vec<u8> {
-        Stamp { publication: 12, layer: 0, number: 3, needs: None }.fill(60)
+        Stamp { publication: 12, layer: 0, number: 3, needs: None, needs_below: false }.fill(60)
     }
 
     /// STAP-A with both parameter sets, and an IDR slice in three fragments, by the figures of sections 5.7.1 and 5.8.

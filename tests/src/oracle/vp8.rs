@@ -100,17 +100,18 @@ impl Reader {
         let is_key = starts_keyframe(&packets[0].payload);
         let header = if is_key { 10 } else { 3 };
         let stamp = stamp_of(frame.get(header..).unwrap_or_default())?;
-        self.check_numbers(first)?;
+        self.check_numbers(first, is_key)?;
         self.last = Some(first);
         Ok(Whole { is_key, stamps: vec![stamp] })
     }
 
-    /// Picture ids and the numbers of base frames go forward, if by different steps.
-    fn check_numbers(&self, next: Descriptor) -> Result<(), String> {
+    /// Picture ids go forward one by one: libwebrtc takes a missing one for a lost picture, and waits for it. Only a keyframe may
+    /// leave some out, and the numbers of base frames go forward by any steps.
+    fn check_numbers(&self, next: Descriptor, is_key: bool) -> Result<(), String> {
         let Some(last) = self.last else { return Ok(()) };
         if let (Some(from), Some(to)) = (last.picture_id, next.picture_id) {
             let step = to.wrapping_sub(from) & 0x7fff;
-            if step == 0 || step >= 0x4000 {
+            if step == 0 || step >= 0x4000 || step != 1 && !is_key {
                 return Err(format!("the picture id goes from {from} to {to}"));
             }
         }

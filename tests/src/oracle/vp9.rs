@@ -125,8 +125,8 @@ fn structure(rest: &mut impl Iterator<Item = u8>) -> Option<Vec<GroupPicture>> {
 pub struct Reader {
     /// Picture id and TL0PICIDX of the last picture.
     last: Option<(u16, Option<u8>)>,
-    /// The last few since the last keyframe.
-    forwarded: VecDeque<u16>,
+    /// The last few since the last keyframe, each with its spatial layers.
+    forwarded: VecDeque<(u16, Vec<u8>)>,
     /// The group of the last structure, and the picture that carried it.
     group: Vec<GroupPicture>,
     group_start: u16,
@@ -142,7 +142,7 @@ impl Reader {
             .iter()
             .map(|packet| Descriptor::read(&packet.payload).ok_or("a descriptor cannot be read"))
             .collect::<Result<_, _>>()?;
-        let first = descriptors[0].clone();
+        let first = descriptors.first().cloned().ok_or("no packet")?;
         let number = |next: &Descriptor| (next.picture_id, next.tl0_picture, next.temporal);
         if descriptors.iter().any(|next| number(next) != number(&first)) {
             return Err("it is two pictures".to_owned());
@@ -170,7 +170,8 @@ impl Reader {
         if is_key {
             self.forwarded.clear();
         }
-        self.forwarded.push_back(first.picture_id);
+        let layers = frames.iter().map(|(descriptor, _)| descriptor.spatial).collect();
+        self.forwarded.push_back((first.picture_id, layers));
         if self.forwarded.len() > DECODED_MAX {
             self.forwarded.pop_front();
         }
@@ -193,10 +194,13 @@ impl Reader {
         };
         for difference in differences {
             let needed = frame.picture_id.wrapping_sub(*difference) & 0x7fff;
-            if !self.forwarded.contains(&needed) {
+            let is_there = |(picture, layers): &(u16, Vec<u8>)| {
+                *picture == needed && layers.contains(&frame.spatial)
+            };
+            if !self.forwarded.iter().any(is_there) {
                 return Err(format!(
-                    "picture {} needs {needed}, which never came",
-                    frame.picture_id
+                    "layer {} of picture {} needs {needed}, which never came",
+                    frame.spatial, frame.picture_id
                 ));
             }
         }
@@ -228,13 +232,14 @@ fn frames(packets: &[Rtp], all: &[Descriptor]) -> Result<Vec<(Descriptor, Vec<u8
     for (packet, descriptor) in packets.iter().zip(all) {
         if descriptor.starts {
             let below = frames.last().map(|(below, _)| below);
-            let above = below.map_or(0, |below| below.spatial + 1);
-            if is_open || descriptor.spatial != above {
-                return Err(format!("layer {} begins where {above} should", descriptor.spatial));
+            let spatial = descriptor.spatial;
+            if is_open || below.is_some_and(|below| below.spatial >= spatial) {
+                return Err(format!("layer {spatial} begins where it should not"));
             }
-            let needs = descriptor.needs_below;
-            if needs && below.is_none_or(|below| below.is_not_needed_above) {
-                return Err(format!("layer {above} needs one below, which is not there"));
+            let is_there =
+                |below: &Descriptor| below.spatial + 1 == spatial && !below.is_not_needed_above;
+            if descriptor.needs_below && !below.is_some_and(is_there) {
+                return Err(format!("layer {spatial} needs one below, which is not there"));
             }
             frames.push((descriptor.clone(), Vec::new()));
         } else if !is_open {

@@ -12,7 +12,7 @@ fn packet(first: u8, id: u16, layer: u8, more: &[u8], frame: &[u8]) -> Rtp {
 
 fn frame(header: u8, layer: u8, number: u32, needs: Option<u32>) -> Vec<u8> {
     let mut frame = vec![header];
-    frame.extend(Stamp { publication: 12, layer, number, needs }.fill(40));
+    frame.extend(Stamp { publication: 12, layer, number, needs, needs_below: layer > 0 }.fill(40));
     frame
 }
 

@@ -10,7 +10,7 @@ use tools::simnet::loss::Loss;
 use tools::simnet::random::Probability;
 use tools::simnet::route::Reordering;
 
-use super::{ALICE, BOB, SEEDS};
+use super::{ALICE, BOB, DAVE, SEEDS};
 
 const OTHERS: [Codec; 3] = [Codec::H264, Codec::Vp9, Codec::Av1];
 
@@ -141,7 +141,35 @@ fn layers_of_h264_follow_the_budget() {
     }
 }
 
-/// One encoding is forwarded whole or not at all: it fits the budget, or it is paused and comes back with a keyframe.
+/// Alice's pictures have dependency descriptors beside them, which tell two temporal layers of H264: half of the 150 kbit/s of the
+/// lowest encoding is the lower one. Dave's have none, and go whole or not at all.
+#[test]
+fn temporal_layers_of_h264_are_known_by_their_descriptors() {
+    for seed in SEEDS {
+        let budget = Some(Bitrate::kbps(110));
+        for (who, is_seen) in [(ALICE, true), (DAVE, false)] {
+            let mut plan = vec![
+                Step::Joins { who, with: Devices::sending(Codec::H264) },
+                Step::Joins { who: BOB, with: Devices::ALL },
+                Step::Run(secs(2)),
+                Step::Sees { who: BOB, of: who, layer: 2 },
+                Step::Prefers { who: BOB, budget, pictures: Pictures::Automatic },
+                Step::Run(secs(3)),
+                Step::Run(secs(3)),
+                Step::ReceivesAtMost { who: BOB, rate: Bitrate::kbps(110 + 40) },
+            ];
+            if is_seen {
+                plan.push(Step::Sees { who: BOB, of: who, layer: 0 });
+                plan.push(Step::LongestGap { who: BOB, of: who, at_most: ms(100) });
+            } else {
+                plan.push(Step::DoesNotSee { who: BOB, of: who });
+            }
+            run(seed, &plan);
+        }
+    }
+}
+
+/// Where not even the lowest layer fits the budget, a picture is paused; it comes back with a keyframe.
 #[test]
 fn one_encoding_is_paused_for_want_of_budget_and_comes_back() {
     for (codec, seed) in
@@ -152,7 +180,7 @@ fn one_encoding_is_paused_for_want_of_budget_and_comes_back() {
             codec,
             seed,
             &[
-                prefers(Some(Bitrate::kbps(800))),
+                prefers(Some(Bitrate::kbps(100))),
                 Step::Run(ms(500)),
                 Step::Run(secs(1)),
                 Step::DoesNotSee { who: BOB, of: ALICE },

@@ -80,13 +80,33 @@ fn a_budget_too_small_for_any_picture_pauses_it_and_keeps_the_sound() {
             &[
                 Step::Prefers {
                     who: BOB,
-                    budget: Some(Bitrate::kbps(100)),
+                    budget: Some(Bitrate::kbps(50)),
                     pictures: Pictures::Automatic,
                 },
                 Step::Run(secs(1)),
                 Step::Run(secs(3)),
                 Step::DoesNotSee { who: BOB, of: ALICE },
                 Step::Hears { who: BOB, of: ALICE, percent: 99 },
+            ],
+        );
+    }
+}
+
+/// Of the 150 kbit/s of the lowest encoding half is temporal layer 0, 15 pictures a second. The budget is for pictures; a voice has 32
+/// kbit/s more.
+#[test]
+fn a_budget_for_half_the_pictures_halves_the_frame_rate() {
+    for seed in SEEDS {
+        let budget = Some(Bitrate::kbps(110));
+        bob_wishes(
+            seed,
+            &[
+                Step::Prefers { who: BOB, budget, pictures: Pictures::Automatic },
+                Step::Run(secs(3)),
+                Step::Run(secs(3)),
+                Step::Sees { who: BOB, of: ALICE, layer: 0 },
+                Step::LongestGap { who: BOB, of: ALICE, at_most: ms(100) },
+                Step::ReceivesAtMost { who: BOB, rate: Bitrate::kbps(110 + 40) },
             ],
         );
     }

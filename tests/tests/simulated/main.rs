@@ -10,12 +10,16 @@ mod churn;
 mod codecs;
 mod consent;
 mod conversation;
+mod demand;
 mod determinism;
 mod faults;
 mod keyframes;
 mod layers;
+mod reasons;
 mod scale;
 mod shards;
+mod silence;
+mod svc;
 mod voices;
 
 use tests::client::Person;

@@ -161,6 +161,7 @@ fn refusal(message: ServerMessage) -> Result<(), SignalError> {
         | ServerMessage::Left { .. }
         | ServerMessage::Slots { .. }
         | ServerMessage::SlotsNeeded { .. }
+        | ServerMessage::Wanted { .. }
         | ServerMessage::Speakers { .. }
         | ServerMessage::Ping { .. } => Ok(()),
     }

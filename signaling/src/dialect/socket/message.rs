@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use sfu::command::Pictures;
-use sfu::event::Speaker;
+use sfu::event::{Reason, Speaker};
 use sfu::media::{ParticipantId, Source};
 use simulcast::Bitrate;
 
 use super::close::Bye;
 use crate::fault::{Error, Fault};
 use crate::sdp::negotiate::Track;
-use crate::session::{Ask, Departure, MidView, Notice, Person, Playing, Slots, Welcome};
+use crate::session::{Ask, Departure, MidView, Notice, Person, Playing, Slots, Wanted, Welcome};
 use sfu::command::Voice;
 
 /// What a client sends.
@@ -245,6 +245,10 @@ pub enum ServerMessage {
         audio: u8,
         video: u8,
     },
+    Wanted {
+        mid: String,
+        encodings: Vec<bool>,
+    },
     Speakers {
         speakers: Vec<SpeakerShown>,
     },
@@ -294,6 +298,37 @@ pub struct SlotShown {
     pub publication: u32,
     pub participant: String,
     pub source: SourceName,
+    pub reason: ReasonName,
+}
+
+/// Why a slot has what it has, as the protocol writes it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "docs/protocol.md describes each reason")]
+pub enum ReasonName {
+    Full,
+    Budget,
+    Paused,
+    Starting,
+    Chosen,
+    Hidden,
+    Codec,
+    Keyframe,
+}
+
+impl From<Reason> for ReasonName {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Full => Self::Full,
+            Reason::Budget => Self::Budget,
+            Reason::Paused => Self::Paused,
+            Reason::Starting => Self::Starting,
+            Reason::Chosen => Self::Chosen,
+            Reason::Hidden => Self::Hidden,
+            Reason::Codec => Self::Codec,
+            Reason::Keyframe => Self::Keyframe,
+        }
+    }
 }
 
 /// Somebody who is heard.
@@ -335,6 +370,9 @@ impl ServerMessage {
                 Self::Slots { slots: playing.into_iter().map(SlotShown::from).collect() }
             }
             Notice::SlotsNeeded(Slots { audio, video }) => Self::SlotsNeeded { audio, video },
+            Notice::Wanted(Wanted { mid, encodings }) => {
+                Self::Wanted { mid: mid.0.as_str().to_owned(), encodings }
+            }
             Notice::Speakers(speakers) => {
                 Self::Speakers { speakers: speakers.into_iter().map(SpeakerShown::from).collect() }
             }
@@ -386,12 +424,13 @@ impl From<Person> for PersonShown {
 }
 
 impl From<Playing> for SlotShown {
-    fn from(Playing { mid, publication, publisher, source }: Playing) -> Self {
+    fn from(Playing { mid, publication, publisher, source, reason }: Playing) -> Self {
         Self {
             mid: mid.0.as_str().to_owned(),
             publication: publication.0,
             participant: shown(publisher),
             source: source.into(),
+            reason: reason.into(),
         }
     }
 }

@@ -38,6 +38,7 @@ fn every_message_of_the_protocol_is_read_and_written_as_its_document_says() {
         "left",
         "slots",
         "slots_needed",
+        "wanted",
         "speakers",
         "ping",
         "error",

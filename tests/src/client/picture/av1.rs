@@ -56,6 +56,17 @@ impl Packetizer {
         payloads
     }
 
+    /// Descriptors beside the packets of a picture of another codec in the same two temporal layers.
+    pub(super) fn beside(&mut self, picture: &Picture, packets: usize) -> Vec<Vec<u8>> {
+        if picture.is_key() {
+            self.offset = (self.offset + TEMPLATES) & 0x3f;
+        }
+        let descriptor = |place| self.descriptor(picture, place == 0, place + 1 == packets);
+        let descriptors = (0..packets).map(descriptor).collect();
+        self.frame_number = self.frame_number.wrapping_add(1);
+        descriptors
+    }
+
     /// The mandatory fields; on the first packet of a keyframe the structure too.
     fn descriptor(&self, picture: &Picture, starts: bool, ends: bool) -> Vec<u8> {
         let template = match (picture.is_key(), picture.is_odd) {
@@ -93,7 +104,7 @@ impl Packetizer {
 const TEMPLATES: u8 = 3;
 
 /// Profile 0, one operating point at level 3.1, nothing optional (AV1 specification, section 5.5).
-fn sequence_header((width, height): (u16, u16)) -> Vec<u8> {
+pub(super) fn sequence_header((width, height): (u16, u16)) -> Vec<u8> {
     let mut header = BitWriter::default();
     // OBU header: type 1, no extension, no size.
     header.bits(8, 0x08);
@@ -118,7 +129,11 @@ fn frame(picture: &Picture) -> Vec<u8> {
 }
 
 /// OBUs in packets, an OBU that does not fit split between them.
-fn packets(units: &[Vec<u8>], starts_sequence: bool, always_lengths: bool) -> Vec<Vec<u8>> {
+pub(super) fn packets(
+    units: &[Vec<u8>],
+    starts_sequence: bool,
+    always_lengths: bool,
+) -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
     let mut rest: Vec<&[u8]> = units.iter().map(Vec::as_slice).rev().collect();
     let mut continues = false;
@@ -208,6 +223,7 @@ mod tests {
             is_odd: false,
             size: 40,
             pixels: (1280, 720),
+            since_key: 0,
         };
         let descriptor = packetizer.descriptor(&picture, true, false);
         assert_eq!(descriptor[..4], [0x80 | 61, 0x12, 0x34, 0b1000_0111]);

@@ -4,6 +4,7 @@
 use tools::simnet::random::Random;
 
 use super::{PAYLOAD_MAX, Payload, Picture};
+use crate::client::stamp::Stamp;
 
 /// The numbers of one stream.
 #[derive(Clone, Copy, Debug)]
@@ -69,9 +70,9 @@ impl Packetizer {
             | u8::from(has_structure) << 1
             | u8::from(is_upper);
         let [id_high, id_low] = self.picture_id.to_be_bytes();
-        // TID, U (nothing of the upper temporal layer is ever needed), SID, D.
+        // TID, U (nothing of the upper temporal layer is ever needed, whatever comes before), SID, D.
         let odd = u8::from(picture.is_odd);
-        let layer = odd << 5 | odd << 4 | place.spatial << 1 | u8::from(is_upper);
+        let layer = odd << 5 | 1 << 4 | place.spatial << 1 | u8::from(is_upper);
         let mut descriptor = vec![first, 0x80 | id_high, id_low, layer];
         if !self.flexible {
             descriptor.push(self.tl0_picture);
@@ -85,7 +86,7 @@ impl Packetizer {
         descriptor
     }
 
-    /// N_S, Y and G; two sizes; and but for flexible mode a group of two pictures: TID 0 that needs what is two before it,
+    /// N_S, Y and G; two sizes; and but for flexible mode a group of two pictures: TID 0 with U that needs what is two before it,
     /// TID 1 with U that needs the one before it.
     fn structure(&self, (width, height): (u16, u16)) -> Vec<u8> {
         let mut structure = vec![UPPER << 5 | 0x10 | u8::from(!self.flexible) << 3];
@@ -94,7 +95,7 @@ impl Packetizer {
             structure.extend(height.to_be_bytes());
         }
         if !self.flexible {
-            structure.extend([2, 0b0000_0100, 2, 0b0011_0100, 1]);
+            structure.extend([2, 0b0001_0100, 2, 0b0011_0100, 1]);
         }
         structure
     }
@@ -106,6 +107,7 @@ fn frame(picture: &Picture, spatial: u8) -> Vec<u8> {
     let size = if spatial == UPPER { picture.size - size } else { size };
     let is_key = picture.is_key() && spatial == 0;
     let mut frame = vec![0x82 | u8::from(!is_key) << 2];
-    frame.extend(picture.stamp(spatial).fill(size));
+    let stamp = Stamp { needs_below: spatial == UPPER, ..picture.stamp(spatial) };
+    frame.extend(stamp.fill(size));
     frame
 }

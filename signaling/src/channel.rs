@@ -369,11 +369,11 @@ impl Room {
             .map_err(|error| (error, Some(id)))?;
         let mut ids = Vec::with_capacity(exchange.commands.len());
         for command in exchange.commands.clone() {
-            let sent = match command {
-                Command::Join(_) => {
-                    self.founding.media.join(self.founding.id, exchange.shard, command).await
-                }
-                other => self.founding.media.command(self.founding.id, other).await,
+            let media = &self.founding.media;
+            let sent = if let Command::Join(_) = command {
+                media.join(self.founding.id, exchange.shard, command).await
+            } else {
+                media.command(self.founding.id, command).await
             };
             let command = sent.map_err(|error| (error.into(), Some(id)))?;
             self.commands.insert(command.0, participant);

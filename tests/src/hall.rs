@@ -20,9 +20,9 @@ use sfu::transport::dtls::Certificate;
 use sfu::transport::srtp::{KeyingMaterial, MasterKey, Profile};
 use sfu::{ChannelId, Event, ParticipantId, Shard};
 use signaling::draw::Draw;
-use signaling::sdp::negotiate::{Agreed, Policy, Track, negotiate};
+use signaling::sdp::negotiate::{Agreed, Negotiated, Policy, Track, negotiate};
 use signaling::sdp::read;
-use tools::peer::offer::Answer;
+use tools::peer::offer::{Answer, Offer};
 use tools::peer::tally::{Heard, Tally};
 use tools::peer::{Devices, Identity, Keys, Peer};
 use tools::simnet::time::SimTime;
@@ -147,22 +147,7 @@ impl Hall {
         let id = self.entered;
         let identity = Identity { seed: self.draw.number(), certificate: self.certificate.clone() };
         let offer = identity.offer(devices);
-        let tracks: Vec<Track> = offer
-            .tracks()
-            .zip(&devices.tracks)
-            .map(|((mid, _), track)| Track { mid, source: track.source })
-            .collect();
-        let offer = read::Offer::read(&offer.to_string()).expect("our offer can be read");
-        let agreed = Agreed::new(&mut self.draw);
-        let policy =
-            Policy { candidates: vec![SERVER], fingerprint: self.certificate.fingerprint() };
-        let taken: BTreeSet<u32> = self
-            .owners
-            .range((channel, 0)..=(channel, u32::MAX))
-            .map(|((_, publication), _)| *publication)
-            .collect();
-        let negotiated = negotiate(&offer, &tracks, &policy, &agreed, taken, &mut self.draw)
-            .expect("our offer can be answered");
+        let negotiated = self.negotiate(channel, &offer, devices);
         let answer = Answer::read(&negotiated.answer.to_string()).expect("the answer can be read");
         let participant = ParticipantId(id);
         let (ours, theirs) = keys(id);
@@ -194,11 +179,43 @@ impl Hall {
         self.guests.insert(id, guest);
         self.addresses.insert(address, id);
         self.due.push(Reverse((self.now, id)));
+        self.let_in(participant, channel, ours, negotiated);
+        id
+    }
+
+    /// What the server answers to an offer.
+    fn negotiate(&mut self, channel: u64, offer: &Offer, devices: &Devices) -> Negotiated {
+        let tracks: Vec<Track> = offer
+            .tracks()
+            .zip(&devices.tracks)
+            .map(|((mid, _), track)| Track { mid, source: track.source })
+            .collect();
+        let offer = read::Offer::read(&offer.to_string()).expect("our offer can be read");
+        let agreed = Agreed::new(&mut self.draw);
+        let policy =
+            Policy { candidates: vec![SERVER], fingerprint: self.certificate.fingerprint() };
+        let taken: BTreeSet<u32> = self
+            .owners
+            .range((channel, 0)..=(channel, u32::MAX))
+            .map(|((_, publication), _)| *publication)
+            .collect();
+        negotiate(&offer, &tracks, &policy, &agreed, taken, &mut self.draw)
+            .expect("our offer can be answered")
+    }
+
+    /// Tells the shard of somebody.
+    fn let_in(
+        &mut self,
+        participant: ParticipantId,
+        channel: u64,
+        keys: KeyingMaterial,
+        negotiated: Negotiated,
+    ) {
         self.command(Command::Join(Box::new(Join {
             participant,
             channel: ChannelId(channel),
             local: negotiated.agreed.local.clone(),
-            keying: Keying::Given(ours),
+            keying: Keying::Given(keys),
             consent: Duration::from_secs(30),
         })));
         self.command(Command::Negotiate(Box::new(Negotiate {
@@ -208,7 +225,6 @@ impl Hall {
             cname: negotiated.agreed.cname,
         })));
         self.command(Command::Voice { participant, voice: Voice::default() });
-        id
     }
 
     /// Somebody leaves, and says so.

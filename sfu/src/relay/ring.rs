@@ -115,10 +115,8 @@ impl Outlet {
 impl Inlet {
     /// The next message or packet, in the order in which they were put in.
     pub fn take(&mut self) -> Option<Taken<'_>> {
-        let head = match self.messages.pop().ok()? {
-            Message::Packet(head) => head,
-            message => return Some(Taken::Message(message)),
-        };
+        let message = self.messages.pop().ok()?;
+        let Message::Packet(head) = message else { return Some(Taken::Message(message)) };
         let length = usize::from(head.descriptor) + usize::from(head.payload);
         let whole = self.packet.get_mut(..length)?;
         self.bytes.pop_entire_slice(whole).ok()?;

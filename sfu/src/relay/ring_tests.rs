@@ -44,7 +44,8 @@ fn a_packet_arrives_as_it_was_sent() {
     let (mut outlet, mut inlet) = ring();
     // So that some of them wrap around the end of the ring of bytes.
     for number in 0..2_000_u16 {
-        let payload: Vec<u8> = (0..1_100).map(|place: u16| (place ^ number) as u8).collect();
+        let [_, shade] = number.to_be_bytes();
+        let payload: Vec<u8> = (0..1_100_u16).map(|place| place.to_be_bytes()[1] ^ shade).collect();
         let sent = packet(number, (number % 2 == 0).then_some(&[1, 2, 3]), &payload);
         outlet.send(&sent).unwrap();
         let Some(Taken::Packet(came)) = inlet.take() else { panic!("nothing came") };

@@ -165,13 +165,7 @@ impl Slot {
             absolute_send_time: Some(postmark.absolute_send_time),
             passed: passed(meta, descriptor),
         };
-        let payload = match (carriage.part, outgoing.rewrite.form) {
-            (_, Form::Empty) => &[],
-            (Part::Whole, _) => recorded.payload,
-            (Part::Primary, _) => {
-                opus::primary(recorded.payload).map_err(|_| DropReason::DescriptorMalformed)?
-            }
-        };
+        let payload = travelling(carriage.part, outgoing.rewrite.form, recorded.payload)?;
         let template =
             if outgoing.resend { self.retransmissions.as_ref() } else { Some(&self.media) };
         let header =
@@ -241,6 +235,15 @@ fn pad(out: &mut [u8], start: usize, rest: &[u8], padding: usize) -> Option<usiz
 
 /// A dependency descriptor with the receiver's frame number.
 #[inline(never)]
+/// What of a payload travels.
+fn travelling(part: Part, form: Form, payload: &[u8]) -> Result<&[u8], DropReason> {
+    match (part, form) {
+        (_, Form::Empty) => Ok(&[]),
+        (Part::Whole, _) => Ok(payload),
+        (Part::Primary, _) => opus::primary(payload).map_err(|_| DropReason::DescriptorMalformed),
+    }
+}
+
 fn rewritten(descriptor: &[u8], rewrite: &Rewrite) -> ArrayVec<u8, DESCRIPTOR_MAX> {
     let mut out = ArrayVec::from([0; DESCRIPTOR_MAX]);
     let length = rewrite_descriptor(descriptor, rewrite, &mut out);

@@ -269,9 +269,10 @@ mod tests {
 
     /// What the page, a script or a style sheet names of others, as paths below `/assets/`.
     fn named(text: &str, before: &str, within: &str) -> Vec<String> {
-        let ends = |rest: &str| rest.find(['"', '`', '#', ')']);
         let found = text.split(before).skip(1);
-        found.map(|rest| format!("{within}{}", &rest[..ends(rest).unwrap()])).collect()
+        let name =
+            |rest: &str| rest.split(['"', '`', '#', ')']).next().unwrap_or_default().to_owned();
+        found.map(|rest| format!("{within}{}", name(rest))).collect()
     }
 
     #[tokio::test]

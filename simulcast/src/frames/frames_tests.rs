@@ -47,15 +47,14 @@ fn with_l2t2(offset: u32, number: u32, bitmask: Option<u32>) -> Vec<u8> {
     let mut out = mandatory(offset, number);
     out.put(1, 1).put(1, u32::from(bitmask.is_some())).put(3, 0);
     out.put(6, offset).put(5, 3);
-    for place in 0..L2T2.len() {
-        let (spatial, temporal, ..) = L2T2[place];
+    for (place, (spatial, temporal, ..)) in L2T2.iter().enumerate() {
         let next = L2T2.get(place + 1);
         out.put(
             2,
             match next {
                 None => 3,
-                Some((above, ..)) if *above > spatial => 2,
-                Some((_, later, ..)) if *later > temporal => 1,
+                Some((above, ..)) if above > spatial => 2,
+                Some((_, later, ..)) if later > temporal => 1,
                 Some(_) => 0,
             },
         );

@@ -2,6 +2,7 @@
 //! port of its own, and back. It may forget those ports, as NATs do, and remembers how long the longest datagrams were.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,11 +105,12 @@ async fn forward(
             received = outer.recv_from(&mut buffer) => {
                 // Linux tells a socket of ports that were unreachable; nobody was lost by that.
                 let Ok((length, client)) = received else { continue };
-                if !flows.contains_key(&client) {
-                    flows.insert(client, flow(&outer, inner, client, &longest).await);
-                }
+                let flow = match flows.entry(client) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(place) => place.insert(flow(&outer, inner, client, &longest).await),
+                };
                 note(&longest.up, &buffer[..length]);
-                let _gone = flows[&client].inner.send(&buffer[..length]).await;
+                let _gone = flow.inner.send(&buffer[..length]).await;
             }
             Some(()) = forgets.recv() => flows.clear(),
         }

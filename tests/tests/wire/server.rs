@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tests::deadline::until;
@@ -90,16 +90,14 @@ impl Server {
 
 /// The first of two ports that are free, one for each media thread, and given to no other server of this process.
 fn free_media_ports(ip: IpAddr) -> SocketAddr {
-    static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
-    let mut given = GIVEN.lock().expect("nobody panics with it");
+    static PAIRS: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 4_000).unwrap_or_default();
     loop {
-        let first = UdpSocket::bind((ip, 0)).expect("a free port");
-        let address = first.local_addr().expect("it is bound");
-        let next = address.port().saturating_add(1);
-        let is_free = UdpSocket::bind((ip, next)).is_ok();
-        if is_free && ![address.port(), next].iter().any(|port| given.contains(port)) {
-            given.extend([address.port(), next]);
-            return address;
+        let pair = (begin + PAIRS.fetch_add(1, Ordering::Relaxed)) % 6_000;
+        // Below the ports that the system gives out by itself.
+        let first = 20_000 + 2 * pair;
+        if [first, first + 1].iter().all(|port| UdpSocket::bind((ip, *port)).is_ok()) {
+            return SocketAddr::new(ip, first);
         }
     }
 }

@@ -60,10 +60,12 @@ impl Signal {
         let join = json!({ "op": "join", "channel": channel, "name": name, "resume": null });
         signal.send(&join).await?;
         loop {
-            match signal.next().await? {
-                ServerMessage::Welcome { .. } => return Ok(signal),
-                message => refusal(message)?,
-            }
+            let message = signal.next().await?;
+            let ServerMessage::Welcome { .. } = message else {
+                refusal(message)?;
+                continue;
+            };
+            return Ok(signal);
         }
     }
 
@@ -77,10 +79,12 @@ impl Signal {
         let sdp = offer.to_string();
         self.send(&json!({ "op": "offer", "id": 1, "sdp": sdp, "tracks": tracks })).await?;
         loop {
-            match self.next().await? {
-                ServerMessage::Answer { sdp, .. } => return Ok(Answer::read(&sdp)?),
-                message => refusal(message)?,
-            }
+            let message = self.next().await?;
+            let ServerMessage::Answer { sdp, .. } = message else {
+                refusal(message)?;
+                continue;
+            };
+            return Ok(Answer::read(&sdp)?);
         }
     }
 
@@ -100,10 +104,9 @@ impl Signal {
     pub async fn next(&mut self) -> Result<ServerMessage, SignalError> {
         loop {
             let text = self.text().await?;
-            match serde_json::from_str(&text)? {
-                ServerMessage::Ping { id } => self.pong(id).await?,
-                message => return Ok(message),
-            }
+            let message = serde_json::from_str(&text)?;
+            let ServerMessage::Ping { id } = message else { return Ok(message) };
+            self.pong(id).await?;
         }
     }
 

@@ -77,6 +77,7 @@ impl Command {
             Self::Negotiate(negotiate) => negotiate.participant,
             Self::RestartIce { participant, .. }
             | Self::Voice { participant, .. }
+            | Self::Silence { participant, .. }
             | Self::View { participant, .. }
             | Self::Prefer { participant, .. }
             | Self::Leave { participant } => *participant,

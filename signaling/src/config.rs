@@ -47,7 +47,13 @@ impl Default for Limits {
         // A shard holds 10,000. Everybody in a channel is told of everybody: a thousand people make a million notices when they all
         // come in. Sockets: all participants, and one in five resuming or about to join. A browser keeps up to six connections for
         // ten seconds after it has loaded the page: 1,000 people in ten seconds have room.
-        Self { participants: 10_000, channel: 1_000, sockets: 12_000, connections: 6_000, spread: SPREAD }
+        Self {
+            participants: 10_000,
+            channel: 1_000,
+            sockets: 12_000,
+            connections: 6_000,
+            spread: SPREAD,
+        }
     }
 }
 
@@ -147,7 +153,8 @@ impl Config {
         if self.media.len() > MEDIA_ADDRESSES_MAX {
             return Err(ConfigError::TooManyAddresses);
         }
-        let beyond = |port: u16| port.checked_add(u16::from(self.shards.saturating_sub(1))).is_none();
+        let beyond =
+            |port: u16| port.checked_add(u16::from(self.shards.saturating_sub(1))).is_none();
         match self.media.iter().map(SocketAddr::port).find(|port| beyond(*port)) {
             Some(port) => Err(ConfigError::NoSuchPort { shards: self.shards, port }),
             None => Ok(()),
@@ -234,9 +241,9 @@ mod tests {
     fn each_shard_has_a_port_of_its_own() {
         let config = config(&["--media", "192.0.2.1:9", "--media", "[::1]:20", "--shards", "3"]);
         assert_eq!(config.check(), Ok(()));
-        let binds: Vec<_> =
-            config.binds().concat().iter().map(SocketAddr::to_string).collect();
-        let expected = ["192.0.2.1:9", "[::1]:20", "192.0.2.1:10", "[::1]:21", "192.0.2.1:11", "[::1]:22"];
+        let binds: Vec<_> = config.binds().concat().iter().map(SocketAddr::to_string).collect();
+        let expected =
+            ["192.0.2.1:9", "[::1]:20", "192.0.2.1:10", "[::1]:21", "192.0.2.1:11", "[::1]:22"];
         assert_eq!(binds, expected);
         let any = Config { shards: 2, ..Config::local() };
         assert!(any.binds().concat().iter().all(|address| address.port() == 0));
@@ -265,7 +272,10 @@ mod tests {
             words(&["--media", "0.0.0.0:3478"])
                 .starts_with("--media 0.0.0.0:3478: name the address")
         );
-        assert!(words(&["--media-port", "65535", "--shards", "2"]).starts_with("--shards 2: port 65535"));
+        assert!(
+            words(&["--media-port", "65535", "--shards", "2"])
+                .starts_with("--shards 2: port 65535")
+        );
         for shards in ["0", "65"] {
             assert!(Flags::try_parse_from(["confab", "--shards", shards]).is_err());
         }
@@ -280,10 +290,17 @@ mod tests {
         Flags::command().debug_assert();
         let help = Flags::command().render_long_help().to_string();
         for flag in [
-            "--http", "--media-port", "--media", "--shards", "--spread", "--host", "--web", "--log",
-            "--help", "--version",
-        ]
-        {
+            "--http",
+            "--media-port",
+            "--media",
+            "--shards",
+            "--spread",
+            "--host",
+            "--web",
+            "--log",
+            "--help",
+            "--version",
+        ] {
             assert!(help.contains(flag), "{flag}");
         }
     }

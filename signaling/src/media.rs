@@ -74,8 +74,12 @@ impl Media {
             held: None,
         };
         tokio::spawn(router.run(incoming));
-        let media =
-            Self { requests, commands: Arc::default(), participants: Arc::new(AtomicU64::new(1)), shards };
+        let media = Self {
+            requests,
+            commands: Arc::default(),
+            participants: Arc::new(AtomicU64::new(1)),
+            shards,
+        };
         (media, snapshots)
     }
 

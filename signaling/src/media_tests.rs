@@ -170,11 +170,17 @@ async fn a_shard_that_ends_takes_only_its_own() {
         "{refused:?}"
     );
     let lost = events.recv().await;
-    assert!(matches!(lost, Some(Event::Lost(ParticipantId(1), LostReason::ShardStopped))), "{lost:?}");
+    assert!(
+        matches!(lost, Some(Event::Lost(ParticipantId(1), LostReason::ShardStopped))),
+        "{lost:?}"
+    );
     assert_eq!(media.place([HERE].into_iter(), 9), Ok(THERE), "nobody is placed there any more");
     let id = media.command(ChannelId(1), mute(2)).await.unwrap();
     thread.carry_out().await;
-    assert!(matches!(events.recv().await, Some(Event::Done(done)) if done == id), "the others go on");
+    assert!(
+        matches!(events.recv().await, Some(Event::Done(done)) if done == id),
+        "the others go on"
+    );
     assert!(snapshots.has_changed().is_ok(), "the plane has not ended");
 }
 

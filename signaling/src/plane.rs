@@ -101,8 +101,9 @@ impl Plane {
             let (hash_seed, certificate) = (draw.number(), certificate.clone());
             let config = ShardConfig { start, start_ntp, hash_seed, certificate, limits };
             let sender = sender.clone();
-            let sink =
-                move |event| sender.try_send((shard, event)).map_err(|refused| refused.into_inner().1);
+            let sink = move |event| {
+                sender.try_send((shard, event)).map_err(|refused| refused.into_inner().1)
+            };
             let media = MediaConfig { name: format!("media-{}", shard.0), bind, shard };
             let make = move || Shard::with_relays(config, relays);
             threads.push(MediaThread::start(media, &bells, make, Box::new(sink))?);
@@ -123,9 +124,9 @@ impl Plane {
         command: Command,
     ) -> Result<(), NoRoom> {
         match self.threads.get_mut(usize::from(shard.0)) {
-            Some(Thread::Media(thread)) => thread.command(id, command).map_err(
-                |CommandQueueFull { id, command }| NoRoom { shard, id, command },
-            ),
+            Some(Thread::Media(thread)) => thread
+                .command(id, command)
+                .map_err(|CommandQueueFull { id, command }| NoRoom { shard, id, command }),
             #[cfg(test)]
             Some(Thread::Fake(shard, commands)) => {
                 commands.try_send((*shard, id, command)).map_err(|refused| {

@@ -134,7 +134,8 @@ impl Server {
             listener.local_addr().map_err(|source| StartError::http(config.http, source))?;
         let media_addresses = plane.addresses.concat();
         let fingerprint = plane.fingerprint;
-        let policy = |candidates: &Vec<SocketAddr>| Policy { candidates: candidates.clone(), fingerprint };
+        let policy =
+            |candidates: &Vec<SocketAddr>| Policy { candidates: candidates.clone(), fingerprint };
         let policies = plane.addresses.iter().map(policy).collect();
         let (media, snapshots) = Media::start(plane);
         let (stopping, stops) = watch::channel(false);

@@ -342,8 +342,7 @@ impl Session {
         let shard = going_on.map_or(place, |connection| connection.shard);
         let before =
             going_on.map_or_else(|| Agreed::new(draw), |connection| connection.agreed.clone());
-        let policy =
-            policies.get(usize::from(shard.0)).ok_or(Error::Internal("no such shard"))?;
+        let policy = policies.get(usize::from(shard.0)).ok_or(Error::Internal("no such shard"))?;
         let negotiated = negotiate(&offer, tracks, policy, &before, taken, draw)?;
         let commands = self.commands(channel, &offer, &negotiated, fresh);
         let joining = match self.connection.take() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use sfu::command::{Command, CommandError, CommandId};
 use sfu::config::{Limits, ShardConfig};
 use sfu::net::batch::{Ecn, Fill, Path, RecvBatch, SendBatch};
-use sfu::transport::dtls::Certificate;
 use sfu::relay::mesh;
+use sfu::transport::dtls::Certificate;
 use sfu::{ChannelId, Event, Shard};
 use tools::simnet::link::LinkPlan;
 use tools::simnet::route::{Counts, Route};
@@ -372,8 +372,11 @@ impl Meeting {
     fn relay(&mut self) {
         let instant = self.clock.instant(self.now);
         loop {
-            let woken: Vec<_> =
-                self.shards.iter_mut().flat_map(|shard| std::iter::from_fn(|| shard.poll_wake())).collect();
+            let woken: Vec<_> = self
+                .shards
+                .iter_mut()
+                .flat_map(|shard| std::iter::from_fn(|| shard.poll_wake()))
+                .collect();
             if woken.is_empty() {
                 return;
             }

@@ -74,7 +74,8 @@ fn it_starts_on_the_addresses_it_was_given_and_frees_them_when_it_stops() {
 fn a_busy_port_is_one_clear_line_and_the_operators() {
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _holder = std::net::UdpSocket::bind(taken).unwrap();
-    let start = |bind| MediaThread::start(MediaConfig { bind, ..config() }, &bells(), shard, sink(1).0);
+    let start =
+        |bind| MediaThread::start(MediaConfig { bind, ..config() }, &bells(), shard, sink(1).0);
     let error = start(vec![taken]).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -147,9 +148,7 @@ fn when_one_thread_panics_the_others_are_woken_and_go_on() {
     let broken = MediaThread::start(config(), &bells, make, broken).unwrap();
     let (sound, events) = sink(10);
     let config = MediaConfig { shard: ShardIndex(1), ..config() };
-    let make = move || {
-        Shard::with_relays(shard_config(), mesh.next().unwrap())
-    };
+    let make = move || Shard::with_relays(shard_config(), mesh.next().unwrap());
     let mut sound = MediaThread::start(config, &bells, make, sound).unwrap();
     broken.stop();
     sound.command(CommandId(7), leave()).unwrap();

@@ -27,8 +27,8 @@ use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
 use simulcast::rewriter::Beginning;
 use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber, Spread};
 
-use crate::channel::{ChannelKey, VoiceKey};
 use crate::channel::participant::ParticipantKey;
+use crate::channel::{ChannelKey, VoiceKey};
 use crate::drop::DropReason;
 use crate::media::{
     MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationSpec, SlotId, Ssrc,

@@ -178,7 +178,10 @@ impl ShardSet {
 
     /// In order.
     pub fn iter(self) -> impl Iterator<Item = ShardIndex> {
-        (0..u64::BITS).filter(move |bit| self.0 >> bit & 1 == 1).filter_map(|bit| u8::try_from(bit).ok()).map(ShardIndex)
+        (0..u64::BITS)
+            .filter(move |bit| self.0 >> bit & 1 == 1)
+            .filter_map(|bit| u8::try_from(bit).ok())
+            .map(ShardIndex)
     }
 
     const fn bit(shard: ShardIndex) -> u64 {

@@ -121,8 +121,7 @@ impl Shard {
         key: PublicationKey,
         incoming: &Incoming<'_>,
     ) -> Result<(), DropReason> {
-        let publication =
-            self.tables.publications.get_mut(key).ok_or(DropReason::UnknownStream)?;
+        let publication = self.tables.publications.get_mut(key).ok_or(DropReason::UnknownStream)?;
         let kind = publication.spec.source.kind();
         if let Feed::Received { .. } = publication.feed {
             self.counters.packets_received.count(kind);

@@ -89,9 +89,10 @@ impl Shard {
         let mut left = false;
         for shard in self.relays.others().iter() {
             // What it sent before it ended is taken in first.
-            let dead = self.relays.link(shard).is_some_and(|link| {
-                link.inlet.is_abandoned() || link.outlet.is_dead()
-            });
+            let dead = self
+                .relays
+                .link(shard)
+                .is_some_and(|link| link.inlet.is_abandoned() || link.outlet.is_dead());
             left |= self.take_from(now, shard);
             if dead {
                 self.forget(now, shard);
@@ -183,8 +184,15 @@ impl Shard {
 
     /// A publication of another shard, for members of a channel here.
     fn mirror(&mut self, now: Instant, shard: ShardIndex, announcement: Announcement) {
-        let Announcement { publication: there, channel, participant, mut spec, live, heights, clock } =
-            announcement;
+        let Announcement {
+            publication: there,
+            channel,
+            participant,
+            mut spec,
+            live,
+            heights,
+            clock,
+        } = announcement;
         // Whoever receives it asks for what is lost.
         spec.feedback.nack = false;
         let Some(channel) = self.tables.channel_by_id(channel) else { return };

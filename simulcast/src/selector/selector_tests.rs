@@ -289,7 +289,8 @@ fn a_keyframe_whose_lowest_layer_comes_last_is_no_way_up() {
         let place = svc.place(spatial, true);
         let starts_keyframe = spatial == 0;
         let layer = LayerId::spatial(spatial);
-        let info = PacketInfo { starts_frame: true, starts_keyframe, layer, ..PacketInfo::default() };
+        let info =
+            PacketInfo { starts_frame: true, starts_keyframe, layer, ..PacketInfo::default() };
         let timestamp = RtpTimestamp(24_000);
         let packet = Packet { encoding: 0, timestamp, info: &info, place: &place };
         let forwards = svc.selector.packet(packet) == Verdict::Forward;

@@ -59,7 +59,11 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_shards() {
 fn a_shard_that_a_channel_left_takes_it_up_again() {
     let mut plan = meet(3);
     plan.extend([Step::Leaves { who: BOB }, Step::Run(secs(1))]);
-    plan.extend([Step::Joins { who: BOB, with: Devices::ALL }, Step::Run(secs(1)), Step::Run(secs(2))]);
+    plan.extend([
+        Step::Joins { who: BOB, with: Devices::ALL },
+        Step::Run(secs(1)),
+        Step::Run(secs(2)),
+    ]);
     for of in [ALICE, CAROL] {
         plan.push(Step::Hears { who: BOB, of, percent: 99 });
         plan.push(Step::LongestGap { who: BOB, of, at_most: ms(150) });

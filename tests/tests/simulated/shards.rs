@@ -1,7 +1,9 @@
-//! Several media threads are one server. That any number of them gives everybody the same, each plan here checks.
+//! Several media threads are one server.
 
 use tests::client::{Devices, Person};
-use tests::plan::{Step, ms, run_on, secs};
+use tests::plan::{Link, Step, WIDE, ms, run_on, secs};
+use tools::simnet::jitter::Jitter;
+use tools::simnet::loss::Loss;
 
 use super::{ALICE, BOB, CAROL, DAVE, SEEDS, others, people};
 
@@ -36,6 +38,39 @@ fn a_shard_that_panics_takes_only_its_own_people_who_come_back() {
             }
         }
         let _meeting = run_on(2, seed, &plan);
+    }
+}
+
+#[test]
+fn everybody_gets_the_same_from_any_number_of_shards() {
+    let mut plan = meet(8);
+    plan.extend(people(8).map(|who| Step::Views { who, height: 720 }));
+    plan.extend([Step::Speaks { who: Person(6), level: 5 }, Step::Run(secs(3))]);
+    for seed in SEEDS {
+        let alone = run_on(1, seed, &plan);
+        for shards in [2, 3] {
+            let shared = run_on(shards, seed, &plan);
+            assert!(alone.suffered_nothing() && shared.suffered_nothing(), "the network is clean");
+            assert_eq!(shared.media(), alone.media(), "seed {seed}, {shards} shards");
+        }
+    }
+}
+
+/// Losses, jitter and a blackout between shards' people, who must notice no more of it than on one.
+#[test]
+fn bad_networks_are_as_bad_on_several_shards_as_on_one() {
+    let lossy = Link { loss: Loss::BURSTS, jitter: Some(Jitter::STANDARD), ..WIDE };
+    for shards in [1, 2, 3] {
+        let mut plan = meet(3);
+        plan.push(Step::Downlink { of: ALICE, link: lossy });
+        plan.push(Step::Uplink { of: BOB, link: lossy });
+        plan.extend([Step::Run(secs(5)), Step::Suffered { who: ALICE }]);
+        plan.push(Step::WasRepaired { who: ALICE });
+        for (who, of) in [(ALICE, BOB), (ALICE, CAROL), (CAROL, BOB), (CAROL, ALICE)] {
+            plan.push(Step::Hears { who, of, percent: 90 });
+            plan.push(Step::LongestGap { who, of, at_most: ms(1_500) });
+        }
+        let _meeting = run_on(shards, 1, &plan);
     }
 }
 

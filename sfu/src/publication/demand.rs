@@ -74,6 +74,11 @@ impl LayerDemand {
         })
     }
 
+    /// Takes over what another shard told the publisher; gives what was known before.
+    pub const fn learn(&mut self, told: Demand) -> Demand {
+        std::mem::replace(&mut self.told, told)
+    }
+
     /// What the publisher was told last; everything, before it was told anything.
     #[must_use]
     pub const fn told(&self) -> Demand {

@@ -10,6 +10,7 @@
 
 pub mod clock;
 pub mod demand;
+mod encoding;
 pub mod history;
 pub mod layers;
 mod missing;
@@ -22,10 +23,10 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use simulcast::codec::{Codec, PacketInfo};
-use simulcast::frames::{Frames, Place};
+use simulcast::frames::Place;
 use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
 use simulcast::rewriter::Beginning;
-use simulcast::{Bitrate, Layer, LayerId, RtpTimestamp, SequenceNumber, Spread};
+use simulcast::{Layer, RtpTimestamp, SequenceNumber, Spread};
 
 use crate::channel::participant::ParticipantKey;
 use crate::channel::{ChannelKey, VoiceKey};
@@ -36,9 +37,9 @@ use crate::media::{
 use crate::packet::extension::Extensions;
 use crate::relay::ShardIndex;
 use clock::PublisherClock;
-use demand::{Demand, KeyframeDemand, LayerDemand};
+use demand::{Demand, LayerDemand};
+use encoding::EncodingState;
 use history::{History, HistoryKey, Meta};
-use layers::{Layers, TEMPORAL_ALL};
 use missing::NACK_MAX;
 use receive::{Arrival, Arrived, Capture, How, Receive};
 
@@ -65,6 +66,8 @@ pub struct Publication {
     /// Whether somebody who may has silenced it for everybody, whatever its owner says.
     pub silenced: bool,
     layer_demand: LayerDemand,
+    /// What other shards want of it; of a mirror, under its own shard's index, what that shard was told.
+    elsewhere: Vec<(ShardIndex, Demand)>,
     encodings: ArrayVec<EncodingState, ENCODINGS_MAX>,
     subscribers: Vec<Subscriber>,
 }
@@ -95,108 +98,6 @@ pub struct Subscriber {
     pub participant: ParticipantKey,
     /// Which of its slots.
     pub slot: SlotId,
-}
-
-/// What is known of one encoding.
-#[derive(Debug)]
-struct EncodingState {
-    stream: Option<Receive>,
-    demand: KeyframeDemand,
-    /// Keyframes asked for, modulo 256: the numbers of FIR.
-    requests: u8,
-    height: u16,
-    frames: Frames,
-    layers: Box<Layers>,
-    asleep: Option<Asleep>,
-}
-
-/// An encoding that its publisher was told not to send: what it can be had for.
-#[derive(Debug)]
-struct Asleep {
-    /// As they were when it was sent last.
-    layers: ArrayVec<Layer, LAYERS_MAX>,
-    /// From when on it counts as gone if nothing has come; `None` while it is not asked for.
-    given_up: Option<Instant>,
-}
-
-impl EncodingState {
-    fn new() -> Self {
-        Self {
-            stream: None,
-            demand: KeyframeDemand::default(),
-            requests: 0,
-            height: 0,
-            frames: Frames::default(),
-            layers: Box::new(Layers::new()),
-            asleep: None,
-        }
-    }
-}
-
-impl EncodingState {
-    /// Adds its layers: as they are, or, of a simulcast publication, the temporal ones of its largest picture as its own.
-    fn describe(
-        &self,
-        now: Instant,
-        place: u8,
-        spread: Spread,
-        out: &mut ArrayVec<Layer, LAYERS_MAX>,
-    ) {
-        let stream = self.stream.as_ref().filter(|stream| stream.is_active(now));
-        let active = stream.is_some();
-        let whole = Layer {
-            id: LayerId { spatial: place, temporal: TEMPORAL_ALL },
-            height: self.height,
-            frame_rate: 0,
-            bitrate: self.stream.as_ref().map_or(Bitrate::ZERO, |stream| stream.bitrate(now)),
-            active,
-        };
-        let all: ArrayVec<Layer, LAYERS_MAX> = self.layers.all(now, &self.frames).collect();
-        let largest = all.iter().map(|layer| layer.id.spatial).max();
-        let of_largest =
-            |layer: &&Layer| spread == Spread::Layers || Some(layer.id.spatial) == largest;
-        let before = out.len();
-        if let Some(asleep) = self.asleep.as_ref()
-            && !active
-            && asleep.given_up.is_none_or(|until| now < until)
-        {
-            let _room = out.try_extend_from_slice(&asleep.layers);
-            return;
-        }
-        for layer in all.iter().filter(of_largest) {
-            let id = match spread {
-                Spread::Layers => layer.id,
-                Spread::Encodings => LayerId { spatial: place, ..layer.id },
-            };
-            let is_top = Some(layer.id.spatial) == largest;
-            let height = if is_top { self.height } else { layer.height };
-            let active = active && layer.active;
-            let _room = out.try_push(Layer { id, height, active, ..*layer });
-        }
-        if out.len() == before {
-            let _room = out.try_push(whole);
-        }
-        // One that has just woken is not yet measured, nor has each of its layers been seen again.
-        let awake = self.asleep.as_ref().filter(|it| it.given_up.is_some_and(|until| now < until));
-        let known = awake.map_or(&[][..], |awake| awake.layers.as_slice());
-        for layer in out.iter_mut().skip(before) {
-            if let Some(known) = known.iter().find(|known| known.id == layer.id) {
-                layer.bitrate = layer.bitrate.max(known.bitrate);
-                layer.active |= active;
-            }
-        }
-    }
-}
-
-impl EncodingState {
-    /// Remembers what it was sent as, if it was.
-    fn fall_asleep(&mut self, now: Instant, place: u8, spread: Spread) {
-        self.asleep = None;
-        let mut layers = ArrayVec::new();
-        self.describe(now, place, spread, &mut layers);
-        layers.retain(|layer| layer.active);
-        self.asleep = (!layers.is_empty()).then_some(Asleep { layers, given_up: None });
-    }
 }
 
 /// A packet that was opened, and whose it is.
@@ -332,6 +233,7 @@ impl Publication {
             live: false,
             silenced: false,
             layer_demand: LayerDemand::default(),
+            elsewhere: Vec::new(),
             encodings,
             subscribers: Vec::new(),
         }
@@ -459,19 +361,43 @@ impl Publication {
         let before = self.layer_demand.told();
         let count = u8::try_from(self.encodings.len()).unwrap_or(u8::MAX);
         let told = self.layer_demand.poll(now, demand, count)?;
+        self.follow(now, before, told);
+        Some(told)
+    }
+
+    /// Of a mirror: its publisher was told to send these encodings and no others.
+    pub fn learn_told(&mut self, now: Instant, told: Demand) {
+        let before = self.layer_demand.learn(told);
+        self.follow(now, before, told);
+    }
+
+    fn follow(&mut self, now: Instant, before: Demand, told: Demand) {
         let spread = self.spread();
         for (encoding, place) in self.encodings.iter_mut().zip(0u8..) {
             match (before.wants(place), told.wants(place)) {
                 (true, false) => encoding.fall_asleep(now, place, spread),
-                (false, true) => {
-                    if let Some(asleep) = &mut encoding.asleep {
-                        asleep.given_up = Some(now + WAKING_MAX);
-                    }
-                }
+                (false, true) => encoding.wake(now),
                 (true, true) | (false, false) => {}
             }
         }
-        Some(told)
+    }
+
+    /// What its publisher was told to send.
+    #[must_use]
+    pub const fn told(&self) -> Demand {
+        self.layer_demand.told()
+    }
+
+    /// What a shard wants of it, or was told that is wanted; `None` before that was said.
+    #[must_use]
+    pub fn wanted_by(&self, shard: ShardIndex) -> Option<Demand> {
+        self.elsewhere.iter().find(|(known, _)| *known == shard).map(|(_, demand)| *demand)
+    }
+
+    /// Takes over what a shard wants of it.
+    pub fn set_wanted_by(&mut self, shard: ShardIndex, demand: Demand) {
+        self.elsewhere.retain(|(known, _)| *known != shard);
+        self.elsewhere.push((shard, demand));
     }
 
     /// Whether `demand` wants an encoding that its publisher was told not to send.
@@ -564,10 +490,21 @@ impl Publication {
         heights
     }
 
-    /// Takes over heights that another shard has learnt.
-    pub fn learn_heights(&mut self, heights: [u16; ENCODINGS_MAX]) {
-        for (encoding, height) in self.encodings.iter_mut().zip(heights) {
+    /// Takes over what another shard has learnt of its encodings: heights, layers, and which of them are sent.
+    pub fn learn(
+        &mut self,
+        now: Instant,
+        heights: [u16; ENCODINGS_MAX],
+        layers: &[Layer],
+        told: Demand,
+    ) {
+        let spread = self.spread();
+        self.layer_demand.learn(told);
+        for ((encoding, height), place) in self.encodings.iter_mut().zip(heights).zip(0u8..) {
             encoding.height = height;
+            let own = layers.iter().copied();
+            let own = own.filter(|layer| layer.active && spread.encoding(layer.id) == place);
+            encoding.learn(now, own.take(LAYERS_MAX).collect(), told.wants(place));
         }
     }
 
@@ -613,7 +550,3 @@ pub const ENCODINGS_MAX: usize = 3;
 
 /// Layers of one publication: those of one encoding, or the temporal ones of three.
 pub const LAYERS_MAX: usize = SPATIAL_MAX as usize * TEMPORAL_MAX as usize;
-
-/// An encoding that was told to wake sends within a round trip and an encoder's start; after this its publisher has other reasons
-/// not to send it.
-const WAKING_MAX: Duration = Duration::from_secs(3);

@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
-use simulcast::RtpTimestamp;
+use arrayvec::ArrayVec;
+use simulcast::{Layer, RtpTimestamp};
 
 use crate::media::{ChannelId, ParticipantId, PublicationSpec, Ssrc};
 use crate::publication::clock::PublisherClock;
-use crate::publication::{ENCODINGS_MAX, Incoming, PublicationKey};
+use crate::publication::demand::Demand;
+use crate::publication::{ENCODINGS_MAX, Incoming, LAYERS_MAX, PublicationKey};
 
 /// One message. Publications are named by the key that they have at the shard that received them.
 #[derive(Clone, Debug)]
@@ -39,6 +41,20 @@ pub enum Message {
         /// Which of its encodings.
         encoding: u8,
     },
+    /// Demand, the other way: what receivers there want of its encodings.
+    WantLayers {
+        /// Of which publication.
+        publication: PublicationKey,
+        /// All of them together.
+        demand: Demand,
+    },
+    /// Its publisher was told to send these encodings and no others.
+    Told {
+        /// Of which publication.
+        publication: PublicationKey,
+        /// Which are sent.
+        demand: Demand,
+    },
 }
 
 /// A publication as another shard needs to know it.
@@ -56,6 +72,10 @@ pub struct Announcement {
     pub live: bool,
     /// The heights of its encodings, as far as known.
     pub heights: [u16; ENCODINGS_MAX],
+    /// Its layers, as measured there.
+    pub layers: ArrayVec<Layer, LAYERS_MAX>,
+    /// Which of its encodings its publisher was told to send.
+    pub told: Demand,
     /// Its publisher's clock, as far as known.
     pub clock: PublisherClock,
 }

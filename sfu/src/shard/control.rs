@@ -147,7 +147,7 @@ impl Shard {
         participant.uplink =
             needs_remb.then(|| participant.uplink.take().unwrap_or_else(|| Uplink::new(now)));
         participant.publications.clone_from(&kept);
-        kept.into_iter().for_each(|key| self.announce(key));
+        kept.into_iter().for_each(|key| self.announce(now, key));
     }
 
     fn voice(&mut self, now: Instant, id: ParticipantId, voice: Voice) -> Result<(), CommandError> {

@@ -16,6 +16,7 @@ use crate::packet::feedback::{self, BLOCKS_MAX, ReportBlock};
 use crate::publication::demand::Demand;
 use crate::publication::receive::Reception;
 use crate::publication::{Feed, Publication, PublicationKey};
+use crate::relay::message::Message;
 
 impl Shard {
     /// The earliest moment at which a participant has something to do, pacing aside.
@@ -210,14 +211,15 @@ impl Shard {
         let (mut waiting, mut watched, mut is_news) = (Vec::new(), Vec::new(), false);
         for slot in &mut participant.slots {
             let Some(subscription) = slot.subscription.as_mut() else { continue };
-            let before = subscription.reason;
+            let (before, wanted) = (subscription.reason, subscription.demand);
             let publication = self.tables.publications.get(subscription.publication);
             let target = participant.targets.get(WantId(subscription.id.0));
             if !subscription.is_carried() {
                 subscription.reason = Reason::Codec;
             } else if let (Some(target), Some(publication)) = (target, publication) {
                 subscription.aim(target, publication);
-                watched.push((subscription.publication, subscription.demand));
+                let is_other = subscription.demand != wanted;
+                watched.push((subscription.publication, subscription.demand, is_other));
                 if subscription.selector.wants_keyframe().is_some() {
                     waiting.push(slot.spec.id);
                 }
@@ -227,8 +229,11 @@ impl Shard {
         for slot in waiting {
             self.want_keyframe(now, key, slot);
         }
-        for (publication, demand) in watched {
+        for (publication, demand, is_other) in watched {
             self.wake(now, publication, demand);
+            if is_other {
+                self.pass_layers_on(publication);
+            }
             self.pass_demand_on(now, publication);
         }
         if is_news {
@@ -237,7 +242,7 @@ impl Shard {
     }
 
     /// Lets a publisher be told soon where `demand` wants what it was told not to send.
-    fn wake(&mut self, now: Instant, key: PublicationKey, demand: Demand) {
+    pub(super) fn wake(&mut self, now: Instant, key: PublicationKey, demand: Demand) {
         let Some(publication) = self.tables.publications.get(key) else { return };
         let Feed::Received { from } = publication.feed else { return };
         if publication.lacks(demand)
@@ -261,18 +266,24 @@ impl Shard {
             if let Some(demand) = publication.tell_demand(now, demand) {
                 let encodings = u8::try_from(publication.encoding_count()).unwrap_or(u8::MAX);
                 let (participant, publication) = (id, publication.spec.id);
+                self.relay_about(key, &Message::Told { publication: key, demand });
                 self.tell(Event::Wanted { participant, publication, encodings, demand });
             }
         }
     }
 
-    /// What all receivers of a publication want of it. One that is not live has none, and must begin to be seen; what other
-    /// shards want of one that is mirrored there is not known here, and is everything.
+    /// What all receivers of a publication want of it. One that is not live has none, and must begin to be seen.
     fn demand(&self, key: PublicationKey) -> Demand {
         let Some(publication) = self.tables.publications.get(key) else { return Demand::NONE };
-        if !publication.live || self.has_audience_elsewhere(key) {
+        if !publication.live {
             return Demand::ALL;
         }
+        self.demand_here(key).merged(self.demand_elsewhere(key))
+    }
+
+    /// What receivers on this shard want of a publication.
+    pub(super) fn demand_here(&self, key: PublicationKey) -> Demand {
+        let Some(publication) = self.tables.publications.get(key) else { return Demand::NONE };
         let wanted = publication.subscribers().iter().filter_map(|subscriber| {
             let slots = &self.tables.participants.get(subscriber.participant)?.slots;
             let slot = slots.get(usize::from(subscriber.slot.0))?;

@@ -6,6 +6,7 @@ use super::Shard;
 use crate::channel::ChannelKey;
 use crate::drop::DropReason;
 use crate::media::ChannelId;
+use crate::publication::demand::Demand;
 use crate::publication::{Feed, Incoming, Publication, PublicationKey};
 use crate::relay::message::{Announcement, Message, Packet, Report};
 use crate::relay::ring::Taken;
@@ -32,9 +33,24 @@ impl Shard {
         self.relays.tell(self.audience(key), message);
     }
 
-    /// Whether other shards may mirror a publication of ours.
-    pub(super) fn has_audience_elsewhere(&self, key: PublicationKey) -> bool {
-        !self.audience(key).is_empty()
+    /// What other shards want of a publication of ours: everything, before one has said.
+    pub(super) fn demand_elsewhere(&self, key: PublicationKey) -> Demand {
+        let Some(publication) = self.tables.publications.get(key) else { return Demand::NONE };
+        let wanted =
+            self.audience(key).iter().map(|it| publication.wanted_by(it).unwrap_or(Demand::ALL));
+        wanted.fold(Demand::NONE, Demand::merged)
+    }
+
+    /// Tells the shard that receives a mirrored publication what is wanted of it here, where that changed.
+    pub(super) fn pass_layers_on(&mut self, key: PublicationKey) {
+        let demand = self.demand_here(key);
+        let Some(publication) = self.tables.publications.get_mut(key) else { return };
+        let Feed::Mirrored { shard, publication: there, .. } = publication.feed else { return };
+        if publication.wanted_by(shard) != Some(demand) {
+            publication.set_wanted_by(shard, demand);
+            let message = Message::WantLayers { publication: there, demand };
+            self.relays.tell(ShardSet::only(shard), &message);
+        }
     }
 
     /// The shards that mirror a publication of ours.
@@ -53,14 +69,14 @@ impl Shard {
     }
 
     /// Tells all shards concerned that a publication is here, or what of it changed.
-    pub(super) fn announce(&mut self, key: PublicationKey) {
+    pub(super) fn announce(&mut self, now: Instant, key: PublicationKey) {
         let audience = self.audience(key);
-        if let Some(announcement) = self.announcement(key).filter(|_| !audience.is_empty()) {
+        if let Some(announcement) = self.announcement(now, key).filter(|_| !audience.is_empty()) {
             self.relays.tell(audience, &Message::Publish(Box::new(announcement)));
         }
     }
 
-    fn announcement(&self, key: PublicationKey) -> Option<Announcement> {
+    fn announcement(&self, now: Instant, key: PublicationKey) -> Option<Announcement> {
         let publication = self.tables.publications.get(key)?;
         let Feed::Received { from } = publication.feed else { return None };
         Some(Announcement {
@@ -70,6 +86,8 @@ impl Shard {
             spec: publication.spec.clone(),
             live: publication.live,
             heights: publication.heights(),
+            layers: publication.layers(now),
+            told: publication.told(),
             clock: self.tables.participants.get(from)?.clock,
         })
     }
@@ -134,7 +152,7 @@ impl Shard {
 
     fn hear_from(&mut self, now: Instant, shard: ShardIndex, message: Message) {
         match message {
-            Message::Attend(channel) => self.attended(shard, channel),
+            Message::Attend(channel) => self.attended(now, shard, channel),
             Message::Quit(channel) => {
                 let attending = self.tables.attending(channel).without(shard);
                 self.tables.set_attending(channel, attending);
@@ -163,19 +181,31 @@ impl Shard {
             Message::WantKeyframe { publication, encoding } => {
                 self.want_keyframe_of(now, publication, encoding);
             }
+            Message::WantLayers { publication, demand } => {
+                if let Some(own) = self.tables.publications.get_mut(publication) {
+                    own.set_wanted_by(shard, demand);
+                    self.wake(now, publication, demand);
+                }
+            }
+            Message::Told { publication, demand } => {
+                let mirror = self.mirror_of(shard, publication);
+                if let Some(mirror) = mirror.and_then(|key| self.tables.publications.get_mut(key)) {
+                    mirror.learn_told(now, demand);
+                }
+            }
             // Taken out before.
             Message::Packet(_) => {}
         }
     }
 
     /// Another shard has members in a channel: it is told of everything that is received for it here.
-    fn attended(&mut self, shard: ShardIndex, channel: ChannelId) {
+    fn attended(&mut self, now: Instant, shard: ShardIndex, channel: ChannelId) {
         let attending = self.tables.attending(channel).with(shard);
         self.tables.set_attending(channel, attending);
         let key = self.tables.channel_by_id(channel);
         let Some(channel) = key.and_then(|key| self.tables.channels.get(key)) else { return };
         for publication in channel.publications.clone() {
-            if let Some(announcement) = self.announcement(publication) {
+            if let Some(announcement) = self.announcement(now, publication) {
                 let message = Message::Publish(Box::new(announcement));
                 self.relays.tell(ShardSet::only(shard), &message);
             }
@@ -191,6 +221,8 @@ impl Shard {
             mut spec,
             live,
             heights,
+            layers,
+            told,
             clock,
         } = announcement;
         // Whoever receives it asks for what is lost.
@@ -206,7 +238,7 @@ impl Shard {
         let feed = Feed::Mirrored { shard, publication: there, clock };
         let mut mirror = Publication::new(participant, channel, feed, spec);
         mirror.live = live;
-        mirror.learn_heights(heights);
+        mirror.learn(now, heights, &layers, told);
         let key = self.tables.publications.insert(mirror);
         if let Some(channel) = self.tables.channels.get_mut(channel) {
             channel.publications.push(key);
@@ -217,6 +249,7 @@ impl Shard {
         if live {
             self.seat(now, channel);
         }
+        self.pass_layers_on(key);
     }
 
     fn mirror_of(&mut self, shard: ShardIndex, there: PublicationKey) -> Option<PublicationKey> {

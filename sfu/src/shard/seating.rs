@@ -170,6 +170,7 @@ impl Shard {
         if let Some(publication) = self.tables.publications.get_mut(subscription.publication) {
             publication.unsubscribe(Subscriber { participant: member, slot });
         }
+        self.pass_layers_on(subscription.publication);
     }
 
     pub(super) fn unsubscribe_all(&mut self, member: ParticipantKey) {

@@ -1,0 +1,133 @@
+//! One encoding of a publication: its stream, its frames, what its layers cost, and whether it sleeps.
+
+use std::time::{Duration, Instant};
+
+use arrayvec::ArrayVec;
+use simulcast::frames::Frames;
+use simulcast::{Bitrate, Layer, LayerId, Spread};
+
+use super::LAYERS_MAX;
+use super::demand::KeyframeDemand;
+use super::layers::{Layers, TEMPORAL_ALL};
+use super::receive::Receive;
+
+/// What is known of one encoding.
+#[derive(Debug)]
+pub(super) struct EncodingState {
+    pub(super) stream: Option<Receive>,
+    pub(super) demand: KeyframeDemand,
+    /// Keyframes asked for, modulo 256: the numbers of FIR.
+    pub(super) requests: u8,
+    pub(super) height: u16,
+    pub(super) frames: Frames,
+    pub(super) layers: Box<Layers>,
+    asleep: Option<Asleep>,
+}
+
+/// An encoding that its publisher was told not to send: what it can be had for.
+#[derive(Debug)]
+struct Asleep {
+    /// As they were when it was sent last.
+    layers: ArrayVec<Layer, LAYERS_MAX>,
+    /// From when on it counts as gone if nothing has come; `None` while it is not asked for.
+    given_up: Option<Instant>,
+}
+
+impl EncodingState {
+    pub(super) fn new() -> Self {
+        Self {
+            stream: None,
+            demand: KeyframeDemand::default(),
+            requests: 0,
+            height: 0,
+            frames: Frames::default(),
+            layers: Box::new(Layers::new()),
+            asleep: None,
+        }
+    }
+}
+
+impl EncodingState {
+    /// Adds its layers: as they are, or, of a simulcast publication, the temporal ones of its largest picture as its own.
+    pub(super) fn describe(
+        &self,
+        now: Instant,
+        place: u8,
+        spread: Spread,
+        out: &mut ArrayVec<Layer, LAYERS_MAX>,
+    ) {
+        let stream = self.stream.as_ref().filter(|stream| stream.is_active(now));
+        let active = stream.is_some();
+        let whole = Layer {
+            id: LayerId { spatial: place, temporal: TEMPORAL_ALL },
+            height: self.height,
+            frame_rate: 0,
+            bitrate: self.stream.as_ref().map_or(Bitrate::ZERO, |stream| stream.bitrate(now)),
+            active,
+        };
+        let all: ArrayVec<Layer, LAYERS_MAX> = self.layers.all(now, &self.frames).collect();
+        let largest = all.iter().map(|layer| layer.id.spatial).max();
+        let of_largest =
+            |layer: &&Layer| spread == Spread::Layers || Some(layer.id.spatial) == largest;
+        let before = out.len();
+        if let Some(asleep) = self.asleep.as_ref()
+            && !active
+            && asleep.given_up.is_none_or(|until| now < until)
+        {
+            let _room = out.try_extend_from_slice(&asleep.layers);
+            return;
+        }
+        for layer in all.iter().filter(of_largest) {
+            let id = match spread {
+                Spread::Layers => layer.id,
+                Spread::Encodings => LayerId { spatial: place, ..layer.id },
+            };
+            let is_top = Some(layer.id.spatial) == largest;
+            let height = if is_top { self.height } else { layer.height };
+            let active = active && layer.active;
+            let _room = out.try_push(Layer { id, height, active, ..*layer });
+        }
+        if out.len() == before {
+            let _room = out.try_push(whole);
+        }
+        // One that has just woken is not yet measured, nor has each of its layers been seen again.
+        let awake = self.asleep.as_ref().filter(|it| it.given_up.is_some_and(|until| now < until));
+        let known = awake.map_or(&[][..], |awake| awake.layers.as_slice());
+        for layer in out.iter_mut().skip(before) {
+            if let Some(known) = known.iter().find(|known| known.id == layer.id) {
+                layer.bitrate = layer.bitrate.max(known.bitrate);
+                layer.active |= active;
+            }
+        }
+    }
+}
+
+impl EncodingState {
+    /// Remembers what it was sent as, if it was.
+    pub(super) fn fall_asleep(&mut self, now: Instant, place: u8, spread: Spread) {
+        self.asleep = None;
+        let mut layers = ArrayVec::new();
+        self.describe(now, place, spread, &mut layers);
+        layers.retain(|layer| layer.active);
+        self.asleep = (!layers.is_empty()).then_some(Asleep { layers, given_up: None });
+    }
+}
+
+impl EncodingState {
+    /// It is asked for again.
+    pub(super) fn wake(&mut self, now: Instant) {
+        if let Some(asleep) = &mut self.asleep {
+            asleep.given_up = Some(now + WAKING_MAX);
+        }
+    }
+
+    /// Takes over what another shard knows of its layers: as if it slept, and had been woken just now unless it is told to sleep.
+    pub(super) fn learn(&mut self, now: Instant, layers: ArrayVec<Layer, LAYERS_MAX>, awake: bool) {
+        let given_up = awake.then(|| now + WAKING_MAX);
+        self.asleep = (!layers.is_empty()).then_some(Asleep { layers, given_up });
+    }
+}
+
+/// An encoding that was told to wake sends within a round trip and an encoder's start; after this its publisher has other reasons
+/// not to send it.
+const WAKING_MAX: Duration = Duration::from_secs(3);

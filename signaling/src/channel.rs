@@ -17,7 +17,8 @@ use crate::media::{Media, MediaEnded};
 use crate::name::{ChannelName, PersonName};
 use crate::presence::Presence;
 use crate::sdp::negotiate::{Policy, Track};
-use crate::session::{Ask, Departure, Notice, Session, Slots, Welcome};
+use crate::session::{Ask, Departure, Notice, Session, Welcome};
+use crate::slots::Slots;
 use sfu::command::Voice;
 
 /// A way to a channel's task; cheap to clone. The task ends when the channel is empty and the last of these is gone.

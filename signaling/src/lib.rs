@@ -30,6 +30,7 @@ pub mod presence;
 pub mod sdp;
 pub mod server;
 pub mod session;
+pub mod slots;
 pub mod web;
 
 pub use config::Config;

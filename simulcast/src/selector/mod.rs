@@ -169,7 +169,11 @@ impl Selector {
                     flows = next;
                     self.track.aim(packet.timestamp, next);
                 }
-            } else if restarts && packet.info.starts_frame && !place.within.contains(current) {
+            } else if restarts
+                && packet.info.starts_frame
+                && !place.within.contains(current)
+                && !self.track.has_ended(packet.timestamp)
+            {
                 // A picture of a layer that needs no other, behind one that has been sent.
                 return self.begin(packet, next);
             }

@@ -11,7 +11,8 @@ use simulcast::Bitrate;
 use super::close::Bye;
 use crate::fault::{Error, Fault};
 use crate::sdp::negotiate::Track;
-use crate::session::{Ask, Departure, MidView, Notice, Person, Playing, Slots, Wanted, Welcome};
+use crate::session::{Ask, Departure, MidView, Notice, Person, Playing, Wanted, Welcome};
+use crate::slots::Slots;
 use sfu::command::Voice;
 
 /// What a client sends.

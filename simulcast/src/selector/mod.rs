@@ -169,11 +169,7 @@ impl Selector {
                     flows = next;
                     self.track.aim(packet.timestamp, next);
                 }
-            } else if restarts
-                && packet.info.starts_frame
-                && !place.within.contains(current)
-                && !self.track.has_ended(packet.timestamp)
-            {
+            } else if restarts && packet.info.starts_frame && !place.within.contains(current) {
                 // A picture of a layer that needs no other, behind one that has been sent.
                 return self.begin(packet, next);
             }

@@ -167,14 +167,6 @@ impl Track {
         newest.get_or_insert(Picture { timestamp, highest: 0, ended: false })
     }
 
-    /// Whether the receiver was told that nothing more comes of the picture of `timestamp`.
-    pub(super) fn has_ended(&self, timestamp: RtpTimestamp) -> bool {
-        self.pictures
-            .iter()
-            .flatten()
-            .any(|picture| picture.timestamp == timestamp && picture.ended)
-    }
-
     fn decide(&mut self, place: &Place, layer: LayerId, back: u32) -> Fate {
         // What the frame needs, as bits counted from the newest. What is out of sight then is older.
         let needs = place.needs & !OLDER;

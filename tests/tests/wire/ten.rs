@@ -85,6 +85,7 @@ fn stretches(kind: RtpCodecKind, packets: &[&Packet], sent: &Sent) -> Vec<Stretc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: ten stacks of the webrtc crate need both cores for themselves, for the capture's one keyframe cannot be asked for again"]
 async fn everybody_gets_what_others_sent_byte_for_byte() {
     let server = Server::start().await;
     let mut people = Vec::new();

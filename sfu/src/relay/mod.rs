@@ -117,13 +117,13 @@ impl Relays {
 
     /// The next shard for which something was put into a ring: its thread is to be woken.
     pub fn poll_wake(&mut self) -> Option<ShardIndex> {
-        let mut running = (0u8..)
-            .zip(&mut self.links)
-            .filter_map(|(index, link)| Some((ShardIndex(index), link.as_mut()?)));
-        let (index, link) = running.find(|(_, link)| link.news || link.outlet.waits())?;
-        link.outlet.flush();
-        // A full ring is tried again with the next turn: this shard is busy enough to have one.
-        (std::mem::take(&mut link.news)).then_some(index)
+        let mut running = (0u8..).zip(&mut self.links);
+        running.find_map(|(index, link)| {
+            let link = link.as_mut()?;
+            // What a full ring held up is tried again with each turn.
+            link.news |= link.outlet.flush();
+            std::mem::take(&mut link.news).then_some(ShardIndex(index))
+        })
     }
 }
 
@@ -139,9 +139,9 @@ impl Link {
     /// # Errors
     /// [`ring::Full`]: the other shard is behind; the packet is dropped.
     pub fn send(&mut self, packet: &message::Packet<'_>) -> Result<(), ring::Full> {
-        self.outlet.send(packet)?;
+        // Also where it is full: what waited before may have found room.
         self.news = true;
-        Ok(())
+        self.outlet.send(packet)
     }
 }
 
@@ -189,5 +189,33 @@ impl ShardSet {
             Some(bit) => bit,
             None => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::ChannelId;
+
+    #[test]
+    fn a_shard_that_is_behind_keeps_no_other_from_being_woken() {
+        let mut all = mesh(3);
+        let mut one = all.remove(0);
+        let message = Message::Attend(ChannelId(1));
+        while !one.link(ShardIndex(1)).is_some_and(|link| link.outlet.waits()) {
+            one.tell(ShardSet::only(ShardIndex(1)), &message);
+        }
+        assert_eq!(one.poll_wake(), Some(ShardIndex(1)));
+        assert_eq!(one.poll_wake(), None);
+        one.tell(ShardSet::only(ShardIndex(2)), &message);
+        assert_eq!(
+            one.poll_wake(),
+            Some(ShardIndex(2)),
+            "the first has been woken and is still behind"
+        );
+        let [behind, _] = &mut all[..] else { panic!("two are left") };
+        let _taken = behind.link(ShardIndex(0)).map(|link| link.inlet.take().is_some());
+        assert_eq!(one.poll_wake(), Some(ShardIndex(1)), "there is room for what was held up");
+        assert_eq!(one.poll_wake(), None);
     }
 }

@@ -89,14 +89,16 @@ impl Outlet {
         self.messages.push(Message::Packet(head)).map_err(|PushError::Full(_)| Full)
     }
 
-    /// Puts in what waits, as far as there is room.
-    pub fn flush(&mut self) {
+    /// Puts in what waits, as far as there is room; returns whether there was room for any of it.
+    pub fn flush(&mut self) -> bool {
+        let before = self.backlog.len();
         while let Some(message) = self.backlog.pop_front() {
             if let Err(PushError::Full(message)) = self.messages.push(message) {
                 self.backlog.push_front(message);
-                return;
+                break;
             }
         }
+        self.backlog.len() < before
     }
 
     /// Whether something waits for room.

@@ -16,6 +16,7 @@
 
 pub mod allocator;
 pub mod codec;
+pub mod estimator;
 pub mod frames;
 pub mod layer;
 pub mod rewriter;

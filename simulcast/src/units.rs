@@ -32,6 +32,23 @@ impl Bitrate {
         self.0
     }
 
+    /// This rate in bits per second, for models that compute with fractions.
+    #[must_use]
+    pub const fn as_f64(self) -> f64 {
+        self.0 as f64
+    }
+
+    /// A rate of so many bits per second, rounded down; zero where that is negative or no number.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates on both sides, and makes zero of what is no number"
+    )]
+    pub const fn from_f64(bits: f64) -> Self {
+        Self(bits as u64)
+    }
+
     /// This rate times `numerator / denominator`, rounded down; [`Bitrate::MAX`] where it would overflow.
     ///
     /// A `denominator` of 0 counts as 1.
@@ -83,5 +100,9 @@ mod tests {
         assert_eq!(Bitrate::MAX + Bitrate::bps(1), Bitrate::MAX);
         assert_eq!(Bitrate::MAX.scaled(2, 1), Bitrate::MAX);
         assert_eq!(Bitrate::kbps(3).scaled(1, 0), Bitrate::kbps(3));
+        assert_eq!(Bitrate::from_f64(-1.0), Bitrate::ZERO);
+        assert_eq!(Bitrate::from_f64(f64::NAN), Bitrate::ZERO);
+        assert_eq!(Bitrate::from_f64(f64::INFINITY), Bitrate::MAX);
+        assert_eq!(Bitrate::from_f64(Bitrate::kbps(300).as_f64()), Bitrate::kbps(300));
     }
 }

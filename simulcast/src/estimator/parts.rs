@@ -1,0 +1,47 @@
+//! The parts of an estimator, so that a test can leave one out and see what it is there for.
+
+/// A set of [`Part`]s.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Parts(u8);
+
+/// What can be left out. Each is one of the broken builds with which tests prove that they can fail; a server has them all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// Estimating at all: without it the estimate stays what it was at the start.
+    Estimate,
+    /// The delay-based part, with what empties queues.
+    Delay,
+    /// The loss-based part.
+    Loss,
+    /// Probes.
+    Probing,
+    /// Knowing when the application is the limit.
+    ApplicationLimited,
+    /// Telling lost feedback from lost packets.
+    FeedbackLoss,
+    /// Emptying queues that stand.
+    QueueGuard,
+}
+
+impl Parts {
+    /// All of them.
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// These without `part`.
+    #[must_use]
+    pub const fn without(self, part: Part) -> Self {
+        Self(self.0 & !(1 << part as u8))
+    }
+
+    /// Whether `part` is one of these.
+    #[must_use]
+    pub const fn has(self, part: Part) -> bool {
+        self.0 & 1 << part as u8 != 0
+    }
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self::ALL
+    }
+}

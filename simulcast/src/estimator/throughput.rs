@@ -1,0 +1,155 @@
+//! What arrives: the acknowledged rate.
+
+/// A Bayesian estimate of the rate at which packets arrive, from samples of 150 ms on the receiver's clock. A sample counts the less
+/// the further it is from what was believed, so that one frame too many or a pause does not move it (libwebrtc,
+/// `goog_cc/bitrate_estimator.cc`).
+#[derive(Debug, Default)]
+pub(super) struct Throughput {
+    /// The present sample.
+    bytes: f64,
+    sample_ms: f64,
+    last_us: Option<i64>,
+    /// Belief, in kbit/s, with its variance.
+    belief: Option<Belief>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Belief {
+    kbps: f64,
+    variance: f64,
+}
+
+impl Throughput {
+    /// A packet arrived at `at_us` on the receiver's clock.
+    pub(super) fn arrived(&mut self, at_us: i64, bytes: f64) {
+        let window_ms = if self.belief.is_none() { FIRST_MS } else { WINDOW_MS };
+        let passed_ms = self.last_us.map_or(0.0, |last| at_us.saturating_sub(last) as f64 / 1e3);
+        if passed_ms < -REORDERED_MS {
+            self.begin_sample();
+            self.last_us = Some(at_us);
+        } else {
+            let passed_ms = passed_ms.max(0.0);
+            self.sample_ms += passed_ms;
+            if passed_ms > window_ms {
+                self.bytes = 0.0;
+                self.sample_ms %= window_ms;
+            }
+            self.last_us = Some(self.last_us.map_or(at_us, |last| last.max(at_us)));
+        }
+        if self.sample_ms >= window_ms {
+            self.believe(8.0 * self.bytes / window_ms);
+            self.sample_ms -= window_ms;
+            self.bytes = 0.0;
+        }
+        self.bytes += bytes;
+    }
+
+    /// Feedback was lost: nothing is known of what arrived meanwhile, so the sample begins anew.
+    pub(super) const fn begin_sample(&mut self) {
+        self.bytes = 0.0;
+        self.sample_ms = 0.0;
+        self.last_us = None;
+    }
+
+    /// The sender sends at another rate from now on: the next samples count more.
+    pub(super) const fn expect_change(&mut self) {
+        if let Some(belief) = &mut self.belief {
+            belief.variance += CHANGE;
+        }
+    }
+
+    /// Bits per second, once a sample is complete.
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.belief.map(|belief| belief.kbps * 1e3)
+    }
+
+    fn believe(&mut self, sample: f64) {
+        let Some(Belief { kbps, variance }) = self.belief else {
+            self.belief = Some(Belief { kbps: sample, variance: FIRST_VARIANCE });
+            return;
+        };
+        let doubt = DOUBT * (kbps - sample).abs() / kbps.max(KBPS_MIN);
+        let doubt = (doubt * doubt).min(DOUBT_MAX);
+        let variance = variance + DRIFT;
+        let kbps = (doubt * kbps + variance * sample) / (doubt + variance);
+        let variance = doubt * variance / (doubt + variance);
+        self.belief = Some(Belief { kbps: kbps.max(KBPS_MIN), variance });
+    }
+}
+
+/// Of the first sample, which nothing corrects (libwebrtc).
+const FIRST_MS: f64 = 500.0;
+/// Of the others (libwebrtc).
+const WINDOW_MS: f64 = 150.0;
+/// Of the first belief (libwebrtc).
+const FIRST_VARIANCE: f64 = 50.0;
+/// Scale of the doubt in a sample that is far from the belief (libwebrtc).
+const DOUBT: f64 = 10.0;
+/// More doubt changes nothing, and its square must stay a number.
+const DOUBT_MAX: f64 = 1e12;
+/// What is added to the variance with each sample: rates change (libwebrtc).
+const DRIFT: f64 = 5.0;
+/// What is added where a change is expected (libwebrtc).
+const CHANGE: f64 = 200.0;
+/// The belief is divided by.
+const KBPS_MIN: f64 = 1e-3;
+/// What comes later than this after what was sent behind it is a clock that jumped.
+const REORDERED_MS: f64 = 1_000.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(throughput: &mut Throughput, from_ms: i64, to_ms: i64, step_ms: usize, bytes: f64) {
+        for at in (from_ms..to_ms).step_by(step_ms) {
+            throughput.arrived(at * 1000, bytes);
+        }
+    }
+
+    #[test]
+    fn a_steady_rate_is_found_after_half_a_second() {
+        let mut throughput = Throughput::default();
+        // 1,000 bytes each 10 ms are 800 kbit/s.
+        feed(&mut throughput, 0, 500, 10, 1_000.0);
+        assert_eq!(throughput.rate(), None);
+        feed(&mut throughput, 500, 510, 10, 1_000.0);
+        assert_eq!(throughput.rate(), Some(800_000.0));
+        feed(&mut throughput, 510, 2_000, 10, 1_000.0);
+        assert!((throughput.rate().unwrap() - 800_000.0).abs() < 1.0);
+    }
+
+    /// By hand: the belief 800 with variance 50, a sample of 400. Doubt 10·400/800 = 5, squared 25; variance 55;
+    /// (25·800 + 55·400) / 80 = 525.
+    #[test]
+    fn a_sample_moves_the_belief_by_its_doubt() {
+        let mut throughput = Throughput::default();
+        throughput.believe(800.0);
+        throughput.believe(400.0);
+        assert!((throughput.rate().unwrap() - 525_000.0).abs() < 1e-6);
+        // Variance 25·55/80 = 17.1875; the sample 525 has no doubt at all.
+        throughput.believe(525.0);
+        assert!((throughput.rate().unwrap() - 525_000.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_no_feedback_told_of_is_not_taken_for_a_pause() {
+        let (mut told, mut untold) = (Throughput::default(), Throughput::default());
+        for throughput in [&mut told, &mut untold] {
+            feed(throughput, 0, 1_000, 10, 1_000.0);
+        }
+        told.begin_sample();
+        for throughput in [&mut told, &mut untold] {
+            feed(throughput, 1_100, 1_300, 10, 1_000.0);
+        }
+        assert!((told.rate().unwrap() - 800_000.0).abs() < 1.0);
+        assert!(untold.rate().unwrap() < 700_000.0);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_begins_anew() {
+        let mut throughput = Throughput::default();
+        feed(&mut throughput, 100_000, 101_000, 10, 1_000.0);
+        feed(&mut throughput, 0, 1_000, 10, 1_000.0);
+        assert!((throughput.rate().unwrap() - 800_000.0).abs() < 1.0);
+    }
+}

@@ -5,6 +5,7 @@
 //! that never breaks:
 //!
 //! ```text
+//! feedback ─► estimator ─► budget
 //! wants + budget ─► allocator ─► Targets ─► Selector ─► Forward | Drop(reason) ─► Rewriter
 //!                                              ▲
 //!         codec: descriptor of each packet (keyframe? picture id? layer?) ─► frames: who needs it, what does it need?

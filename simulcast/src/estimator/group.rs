@@ -123,9 +123,8 @@ impl Group {
 
 /// From `earlier` to `later`, negative where it is the other way round.
 pub(super) fn micros(earlier: Instant, later: Instant) -> i64 {
-    let whole = |duration: std::time::Duration| {
-        i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-    };
+    let whole =
+        |duration: std::time::Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     match later.checked_duration_since(earlier) {
         Some(duration) => whole(duration),
         None => -whole(earlier.saturating_duration_since(later)),

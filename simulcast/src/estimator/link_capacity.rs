@@ -44,7 +44,8 @@ impl LinkCapacity {
 
     /// Whether `throughput` is less than this link would carry.
     pub(super) fn exceeds(&self, throughput: f64) -> bool {
-        self.known.is_some_and(|known| throughput / 1e3 < (known.kbps - self.spread(known)).max(0.0))
+        self.known
+            .is_some_and(|known| throughput / 1e3 < (known.kbps - self.spread(known)).max(0.0))
     }
 
     fn spread(&self, known: Known) -> f64 {

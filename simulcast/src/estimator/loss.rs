@@ -141,14 +141,11 @@ impl LossBased {
         self.partial.lost = (self.partial.lost - bytes / 1e3).max(0.0);
     }
 
-
     /// Takes the packets since the last observation together where they are enough, and decides anew.
     pub(super) fn update(&mut self, input: &LossInput) {
         let Some(now) = self.observe() else { return };
-        let current = *self.best.get_or_insert(Channel {
-            inherent: INHERENT_FIRST,
-            rate: input.delay_based,
-        });
+        let current =
+            *self.best.get_or_insert(Channel { inherent: INHERENT_FIRST, rate: input.delay_based });
         if self.seen == 1 {
             self.rate = input.delay_based;
         }
@@ -161,7 +158,11 @@ impl LossBased {
         }
         let least = input.throughput.unwrap_or(0.0).max(self.min);
         let bounded = best.rate.min(self.upper_bound()).min(input.delay_based).max(least);
-        self.best = Some(if bounded < best.rate {
+        // Libwebrtc forgets the inherent loss at every bound. Where delay sets it nothing speaks against that loss, and without it
+        // the next observation would take the same loss for a limit.
+        self.best = Some(if bounded >= input.delay_based {
+            Channel { rate: bounded, ..best }
+        } else if bounded < best.rate {
             Channel { rate: bounded, inherent: 0.0 }
         } else {
             Channel { rate: best.rate.max(least), ..best }
@@ -226,12 +227,8 @@ impl LossBased {
     }
 
     fn median_sending(&self) -> f64 {
-        let mut rates: ArrayVec<f64, OBSERVATIONS> = self
-            .observations
-            .iter()
-            .map(|seen| seen.sending)
-            .filter(|rate| *rate > 0.0)
-            .collect();
+        let mut rates: ArrayVec<f64, OBSERVATIONS> =
+            self.observations.iter().map(|seen| seen.sending).filter(|rate| *rate > 0.0).collect();
         rates.sort_unstable_by(f64::total_cmp);
         let upper = rates.get(rates.len() / 2).copied().unwrap_or(0.0);
         let lower = rates.get(rates.len().saturating_sub(1) / 2).copied().unwrap_or(0.0);
@@ -240,7 +237,8 @@ impl LossBased {
 
     /// The candidate that explains the observations best.
     fn most_likely(&self, current: Channel, input: &LossInput) -> Channel {
-        let mut rates: ArrayVec<f64, 5> = CANDIDATES.map(|factor| factor * current.rate).into_iter().collect();
+        let mut rates: ArrayVec<f64, 5> =
+            CANDIDATES.map(|factor| factor * current.rate).into_iter().collect();
         let pads = self.padding.is_some_and(|padding| self.pads(&padding));
         if let Some(throughput) = input.throughput
             && (!input.application_limited || pads)
@@ -311,8 +309,8 @@ impl LossBased {
         {
             rate = rate.min(window.most);
         }
-        let rises = current.rate < rate
-            || (current.rate <= rate && self.state == LossState::Rising);
+        let rises =
+            current.rate < rate || (current.rate <= rate && self.state == LossState::Rising);
         let Some(throughput) = throughput.filter(|_| rises) else { return rate };
         let held = throughput < HOLD_THRESHOLD * self.hold.rate;
         let ramp = if held && self.hold.until.is_some() { RAMP_IN_HOLD } else { RAMP };
@@ -338,8 +336,7 @@ impl LossBased {
             return;
         }
         let rises = self.is_limited()
-            && (self.rate < bounded
-                || (self.rate <= bounded && self.state == LossState::Rising));
+            && (self.rate < bounded || (self.rate <= bounded && self.state == LossState::Rising));
         let goes_on = self.state != LossState::Rising
             || self.padding.is_none_or(|padding| self.pads(&padding) || padding.rate < bounded);
         if rises && goes_on && is_below && bounded < self.max {
@@ -357,8 +354,7 @@ impl LossBased {
             (self.hold, self.padding, self.state) = (Hold::NONE, None, LossState::Unlimited);
         }
         self.rate = bounded;
-        let is_over =
-            |window: Window| now.saturating_duration_since(window.since) > WINDOW;
+        let is_over = |window: Window| now.saturating_duration_since(window.since) > WINDOW;
         if self.is_limited() && self.window.is_none_or(is_over) {
             let most = self.best.map_or(bounded, |best| best.rate) * WINDOW_GROWTH;
             self.window = Some(Window { since: now, most: most.max(self.min) });
@@ -366,9 +362,7 @@ impl LossBased {
     }
 
     fn pads(&self, padding: &Padding) -> bool {
-        self.observed.is_some_and(|now| {
-            now.saturating_duration_since(padding.since) <= PADDING
-        })
+        self.observed.is_some_and(|now| now.saturating_duration_since(padding.since) <= PADDING)
     }
 }
 

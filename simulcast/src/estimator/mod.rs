@@ -42,8 +42,8 @@ use fallback::Fallback;
 use group::micros;
 use loss::{LossBased, LossInput, LossState};
 pub use parts::{Part, Parts};
-pub use probe::{Probe, ProbeId};
 use probe::ProbeResults;
+pub use probe::{Probe, ProbeId};
 pub use prober::Wanted;
 use prober::{Conditions, Prober};
 use queue_guard::QueueGuard;
@@ -67,6 +67,8 @@ pub struct Estimator {
     start: Option<Instant>,
     has_feedback: bool,
     found: u32,
+    /// Until when delays may be those that the last probe made.
+    echo_end: Option<Instant>,
     estimate: f64,
 }
 
@@ -170,6 +172,7 @@ impl Estimator {
             start: None,
             has_feedback: false,
             found: 0,
+            echo_end: None,
             estimate: start,
         }
     }
@@ -228,7 +231,7 @@ impl Estimator {
         self.silence.since.get_or_insert(now);
         self.silence.last_sent = Some(now);
         let was_limited = self.limited.is_on();
-        self.limited.sent(now, u32::try_from(bytes).map_or(f64::from(u32::MAX), f64::from));
+        self.limited.sent(now, f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)));
         if was_limited && !self.limited.is_on() {
             self.throughput.expect_change();
         }
@@ -351,11 +354,10 @@ impl Estimator {
         let probe = self.results.take().map(|found| self.accepted(found, throughput));
         if probe.is_some() {
             self.found = self.found.wrapping_add(1);
+            self.echo_end = Some(now + ECHO);
         }
-        let is_ignored = usage == Usage::Over && self.is_within_reach();
-        if !is_ignored {
-            self.delay.follow(now, usage, throughput, probe);
-        }
+        let usage = if usage == Usage::Over && self.is_excused(now) { Usage::Under } else { usage };
+        self.delay.follow(now, usage, throughput, probe);
         if self.has(Part::Loss) {
             self.loss.update(&LossInput {
                 delay_based: self.delay.control.rate(),
@@ -380,10 +382,12 @@ impl Estimator {
         self.has(Part::ApplicationLimited) && self.limited.is_on()
     }
 
-    /// Whether delays that grow are no reason to send less: less is sent than might be, and no queue worth the name is there.
-    /// Lowering the estimate to a share of what arrives would cost a layer that fits.
-    fn is_within_reach(&self) -> bool {
-        self.is_limited() && self.guard.queue_ms() < QUEUE_SMALL_MS
+    /// Whether delays that grow are no reason to send less: a probe made the queue that they tell of, or less is sent than might be
+    /// and no queue worth the name is there. Lowering the estimate to a share of what arrives would cost a layer that fits.
+    fn is_excused(&self, now: Instant) -> bool {
+        let queue_ms = self.guard.queue_ms();
+        let is_echo = self.echo_end.is_some_and(|end| now < end) && queue_ms < QUEUE_OF_PROBE_MS;
+        is_echo || self.is_limited() && queue_ms < QUEUE_SMALL_MS
     }
 
     /// What a probe found, but not much less than what arrives anyway.
@@ -398,7 +402,8 @@ impl Estimator {
             return;
         }
         let (min, max) = self.bounds();
-        let mut rate = if self.has_feedback { self.delay.control.rate() } else { self.fallback.rate() };
+        let mut rate =
+            if self.has_feedback { self.delay.control.rate() } else { self.fallback.rate() };
         if self.loss.state() != LossState::Unlimited {
             rate = rate.min(self.loss.rate().unwrap_or(max));
         }
@@ -434,7 +439,9 @@ impl Estimator {
     fn bear_silence(&mut self, now: Instant) {
         let Some(since) = self.silence.since.filter(|_| self.has_feedback) else { return };
         let passed = now.saturating_duration_since(since);
-        while passed >= SILENCE + HALVING * self.silence.halved && self.silence.halved < HALVINGS_MAX {
+        while passed >= SILENCE + HALVING * self.silence.halved
+            && self.silence.halved < HALVINGS_MAX
+        {
             if self.silence.halved == 0 {
                 self.silence.before = self.estimate;
             }
@@ -478,6 +485,10 @@ const HALVINGS_MAX: u32 = 12;
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(5);
 /// Of what arrives: a probe that found less met a queue (libwebrtc, `goog_cc_network_control.cc`).
 const PROBE_FLOOR: f64 = 0.85;
+/// After a probe's result, for so long the delays are its own: until what it left has drained at a tenth less than the link carries.
+const ECHO: Duration = Duration::from_millis(500);
+/// The most that a probe queues: 40 ms at twice the rate, and jitter.
+const QUEUE_OF_PROBE_MS: f64 = 80.0;
 /// Less than this is jitter, or a burst of the pacer.
 const QUEUE_SMALL_MS: f64 = 25.0;
 

@@ -1,7 +1,7 @@
 //! What probes found: the rate at which a burst of packets arrived.
 
 use std::num::NonZeroU8;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrayvec::ArrayVec;
 
@@ -113,9 +113,9 @@ impl Cluster {
     /// The lower one of the rates at which it was sent and at which it arrived; a little less than the second where that is much
     /// less than the first: then it is what the link carries.
     fn rate(&self) -> Option<f64> {
-        let span = self.span.filter(|_| {
-            self.packets >= self.packets_min && self.bytes >= self.bytes_min
-        })?;
+        let span = self
+            .span
+            .filter(|_| self.packets >= self.packets_min && self.bytes >= self.bytes_min)?;
         let sent_us = micros(span.first_sent, span.last_sent);
         let arrived_us = span.last_us.saturating_sub(span.first_us);
         let valid = 1..=INTERVAL_MAX_US;
@@ -137,7 +137,7 @@ const CLUSTERS: usize = 6;
 /// Of packets and bytes that must have arrived (libwebrtc).
 const RECEIVED: f64 = 0.8;
 /// Between the first and the last packet of a probe (libwebrtc).
-const INTERVAL_MAX_US: i64 = Duration::from_secs(1).as_micros() as i64;
+const INTERVAL_MAX_US: i64 = 1_000_000;
 /// Arrived over sent: above this the packets were held up together on the way (libwebrtc).
 const RATIO_MAX: f64 = 2.0;
 /// Arrived over sent: from here on the link carries all that was sent (libwebrtc).
@@ -168,6 +168,11 @@ mod tests {
         found
     }
 
+    /// The packet number `n`, sent and delivered each 10 ms.
+    fn packet(bytes: u32, n: u32) -> (u32, u64, i64) {
+        (bytes, u64::from(n) * 10, (i64::from(n) + 1) * 10)
+    }
+
     fn assert_rate(found: Option<f64>, expected: f64) {
         assert!((found.unwrap() - expected).abs() < 1.0, "{found:?}, not {expected}");
     }
@@ -178,7 +183,7 @@ mod tests {
             found(&[(1000, 0, 10), (1000, 10, 20), (1000, 20, 30), (1000, 30, 40)]),
             800_000.0,
         );
-        let small: Vec<_> = (0..6).map(|n| (150, n * 10, (n as i64 + 1) * 10)).collect();
+        let small: Vec<_> = (0..6_u32).map(|n| packet(150, n)).collect();
         assert_rate(found_of(1_000, &small), 120_000.0);
         let fast = [(1000, 0, 15), (1000, 10, 30), (1000, 20, 35), (1000, 30, 40)];
         assert_rate(found(&fast), 800_000.0);
@@ -187,7 +192,7 @@ mod tests {
     #[test]
     fn too_little_of_a_probe_finds_nothing() {
         assert_eq!(found(&[(2000, 0, 10), (2000, 10, 20), (2000, 20, 30)]), None);
-        let small: Vec<_> = (0..5).map(|n| (800, n * 10, (n as i64 + 1) * 10)).collect();
+        let small: Vec<_> = (0..5_u32).map(|n| packet(800, n)).collect();
         assert_eq!(found_of(6_000, &small), None);
     }
 
@@ -201,18 +206,15 @@ mod tests {
     fn what_arrives_together_says_nothing() {
         let fast = [(1000, 0, 19), (1000, 10, 22), (1000, 20, 25), (1000, 40, 27)];
         assert_eq!(found(&fast), None);
-        assert_eq!(
-            found(&[(1000, 0, 50), (1000, 10, 50), (1000, 20, 50), (1000, 40, 50)]),
-            None
-        );
+        assert_eq!(found(&[(1000, 0, 50), (1000, 10, 50), (1000, 20, 50), (1000, 40, 50)]), None);
     }
 
     #[test]
     fn the_last_to_be_sent_and_the_first_to_arrive_do_not_count() {
-        let packet = |n: u64| (1000, n * 10, (n as i64 + 1) * 10);
-        let last = [packet(0), packet(1), packet(2), packet(3), (1500, 40, 50)];
+        let last = [0, 1, 2, 3].map(|n| packet(1000, n));
+        let last: Vec<_> = last.into_iter().chain([(1500, 40, 50)]).collect();
         assert_rate(found(&last), 800_000.0);
-        let first = [(1500, 0, 10), packet(1), packet(2), packet(3)];
+        let first = [(1500, 0, 10), packet(1000, 1), packet(1000, 2), packet(1000, 3)];
         assert_rate(found(&first), 0.95 * 800_000.0);
     }
 

@@ -46,7 +46,10 @@ enum Phase {
     /// Nothing was probed yet.
     Initial,
     /// A result above `further` leads to another probe.
-    Waiting { since: Instant, further: f64 },
+    Waiting {
+        since: Instant,
+        further: f64,
+    },
     Idle,
 }
 
@@ -76,7 +79,11 @@ impl Prober {
             is_on,
             start,
             max,
-            wanted: Wanted { desired: Bitrate::ZERO, next_step: Bitrate::ZERO, most: Bitrate::ZERO },
+            wanted: Wanted {
+                desired: Bitrate::ZERO,
+                next_step: Bitrate::ZERO,
+                most: Bitrate::ZERO,
+            },
             phase: Phase::Initial,
             pending: ArrayVec::new_const(),
             next_id: NonZeroU8::MIN,

@@ -56,7 +56,10 @@ impl QueueGuard {
                 State::Resting { until: now + REST_IN_VAIN }
             }
             State::Resting { until } if now >= until => State::Watching,
-            state => state,
+            State::Watching
+            | State::High { .. }
+            | State::Draining { .. }
+            | State::Resting { .. } => self.state,
         };
     }
 

@@ -70,13 +70,6 @@ impl RateControl {
         self.changed = Some(now);
     }
 
-    /// Forgets what the link was: it is another one.
-    pub(super) fn forget(&mut self, now: Instant) {
-        self.capacity.forget();
-        self.state = State::Hold;
-        self.changed = Some(now);
-    }
-
     /// Whether another decrease may follow: a round trip after the last, when its effect shows, or at once where much less arrives.
     pub(super) fn may_decrease(&self, now: Instant, throughput: f64) -> bool {
         let wait = self.round_trip.clamp(DECREASE_WAIT_MIN, DECREASE_WAIT_MAX);

@@ -12,6 +12,7 @@
 pub mod allocator;
 pub mod codec;
 pub mod demux;
+pub mod estimator;
 pub mod feedback;
 pub mod header;
 pub mod message;
@@ -34,11 +35,12 @@ pub struct Check {
 }
 
 /// All checks.
-pub const ALL: [Check; 18] = [
+pub const ALL: [Check; 19] = [
     Check { name: "allocator", run: allocator::check_allocator },
     Check { name: "av1", run: codec::check_av1 },
     Check { name: "demux", run: demux::check_demux },
     Check { name: "descriptor", run: codec::check_descriptor },
+    Check { name: "estimator", run: estimator::check_estimator },
     Check { name: "feedback", run: feedback::check_feedback },
     Check { name: "h264", run: codec::check_h264 },
     Check { name: "header", run: header::check_header },

@@ -248,6 +248,7 @@ impl Estimator {
     pub fn feedback(&mut self, now: Instant, packets: impl Iterator<Item = Told>) {
         let mut round = Round::default();
         for packet in packets {
+            let packet = Told { sent: packet.sent.min(now), ..packet };
             self.packet(now, &packet, &mut round);
         }
         if round.told == 0 {

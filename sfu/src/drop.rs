@@ -148,6 +148,8 @@ reasons! {
     ResendUnknown = "resend_unknown", Peer;
     /// The receiver asks for more packets again than are looked up for it.
     NackTooMany = "nack_too_many", Peer;
+    /// What was sent again of late takes so much of the estimate that more would crowd out what it repairs; asked for again if it matters.
+    RepairTooMuch = "repair_too_much", Confab;
     /// The receiver did not negotiate retransmissions for this slot (RFC 4588).
     RtxNotNegotiated = "rtx_not_negotiated", Peer;
     /// Sealing failed: the key's last index, or a mistake of ours.

@@ -7,6 +7,7 @@ use crate::command::{CommandError, CommandId};
 use crate::media::{ChannelId, ParticipantId, PublicationId, SlotId, Source};
 use crate::metrics::Snapshot;
 use crate::publication::demand::Demand;
+pub use crate::transport::bandwidth::Outlook;
 
 /// One piece of news. Within a shard their order is the order in which things happened.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub enum Event {
     Speakers(ChannelId, Vec<Speaker>),
     /// The first packet of a publication arrived, or the first after it was silent.
     Publishing(ParticipantId, PublicationId),
+    /// What a participant's link carries and what of it is used; told at most once a second, where something changed by a tenth.
+    Outlook(ParticipantId, Outlook),
     /// Counters and gauges, once a second.
     Metrics(Box<Snapshot>),
     /// The media thread ended without being asked to: its participants are gone. Its last event; no shard tells it.

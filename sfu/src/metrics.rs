@@ -4,14 +4,15 @@
 //! thread adds what it counted itself; signaling sums the snapshots of all shards and prints
 //! [`Snapshot::samples`], knowing none of them by name.
 //!
-//! Names follow Prometheus: `confab_`, base units, `_total` on whatever only rises. Left out on purpose: histograms
-//! (a shard never asks for the time, so it cannot measure how long it takes), and labels that name a person or a
+//! Names follow Prometheus: `confab_`, base units, `_total` on whatever only rises. Left out on purpose: histograms of time
+//! (a shard never asks for it, so it cannot measure how long it takes), and labels that name a person or a
 //! channel (their number has no bound).
 
 use std::ops::AddAssign;
 
 use crate::drop::DropReason;
 use crate::media::MediaKind;
+use simulcast::Bitrate;
 
 /// What a label can say: a closed list, so that an array holds one count for each.
 pub trait Label: Copy + 'static {
@@ -56,6 +57,23 @@ impl<L: Label, const N: usize> Series<L, N> {
 impl<L, const N: usize> Default for Series<L, N> {
     fn default() -> Self {
         Self { values: [0; N], label: std::marker::PhantomData }
+    }
+}
+
+/// How many there are at present, for each value of a label.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Spread<L, const N: usize>(Series<L, N>);
+
+impl<L: Label, const N: usize> Spread<L, N> {
+    /// Counts one more of `label`.
+    pub fn count(&mut self, label: L) {
+        self.0.count(label);
+    }
+}
+
+impl<L, const N: usize> Default for Spread<L, N> {
+    fn default() -> Self {
+        Self(Series::default())
     }
 }
 
@@ -118,6 +136,53 @@ pub enum Handshake {
     FingerprintMismatch,
 }
 
+/// How far a probe came.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ProbeStage {
+    /// It was decided on.
+    Begun,
+    /// It found a rate.
+    Found,
+}
+
+/// A band of estimates, up to the rate in its name and above the one before.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum EstimateBand {
+    /// Sound, and the lowest layer hardly.
+    K100,
+    /// The lowest layer.
+    K300,
+    /// The middle layer hardly.
+    K600,
+    /// The middle layer.
+    K1200,
+    /// The top layer.
+    K2500,
+    /// A few pictures.
+    K5000,
+    /// Many.
+    K10000,
+    /// All there are.
+    More,
+}
+
+impl EstimateBand {
+    /// The band of an estimate.
+    #[must_use]
+    pub const fn of(estimate: Bitrate) -> Self {
+        match estimate.as_bps().div_ceil(1_000) {
+            ..=100 => Self::K100,
+            ..=300 => Self::K300,
+            ..=600 => Self::K600,
+            ..=1_200 => Self::K1200,
+            ..=2_500 => Self::K2500,
+            ..=5_000 => Self::K5000,
+            ..=10_000 => Self::K10000,
+            _ => Self::More,
+        }
+    }
+}
+
 /// What a full send path was full of.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Blocked {
@@ -153,6 +218,19 @@ label!(
     Completed = "completed",
     Failed = "failed",
     FingerprintMismatch = "fingerprint_mismatch"
+);
+label!(ProbeStage, "stage", Begun = "begun", Found = "found");
+label!(
+    EstimateBand,
+    "up_to_kbps",
+    K100 = "100",
+    K300 = "300",
+    K600 = "600",
+    K1200 = "1200",
+    K2500 = "2500",
+    K5000 = "5000",
+    K10000 = "10000",
+    More = "inf"
 );
 label!(Blocked, "queue", Socket = "socket", Device = "device");
 
@@ -209,6 +287,18 @@ impl<L: Label, const N: usize> Family for Series<L, N> {
 
     fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)> {
         L::ALL.iter().zip(&self.values).map(|(label, &value)| (Some((L::KEY, label.name())), value))
+    }
+}
+
+impl<L: Label, const N: usize> Family for Spread<L, N> {
+    const KIND: MetricKind = MetricKind::Gauge;
+
+    fn absorb(&mut self, other: &Self) {
+        self.0.absorb(&other.0);
+    }
+
+    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)> {
+        self.0.values()
     }
 }
 
@@ -287,6 +377,9 @@ table! {
     packets_received: Series<MediaKind, 2>, "confab_rtp_packets_received_total", "RTP packets taken into a publication.";
     packets_forwarded: Series<MediaKind, 2>, "confab_rtp_packets_forwarded_total", "RTP packets sent to a receiver for the first time.";
     packets_resent: Series<MediaKind, 2>, "confab_rtp_packets_resent_total", "RTP packets sent again, because a receiver lost them.";
+    packets_padding: Total, "confab_rtp_packets_padding_total", "RTP packets sent to find out what a link carries: packets sent once more, or empty ones.";
+    probes: Series<ProbeStage, 2>, "confab_probes_total", "Probes of what a receiver's link carries: begun, and those that found a rate.";
+    estimates: Spread<EstimateBand, 8>, "confab_estimates", "Receivers of pictures by what their links carry, in kbit/s up to the label and above the one before.";
     packets_recovered: Series<MediaKind, 2>, "confab_rtp_packets_recovered_total", "RTP packets that a publisher sent again and that were still wanted.";
     packets_missing: Series<MediaKind, 2>, "confab_rtp_packets_missing_total", "RTP packets of a publisher that never arrived.";
     rtcp_packets: Series<Direction, 2>, "confab_rtcp_packets_total", "RTCP compounds.";

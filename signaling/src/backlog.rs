@@ -58,6 +58,7 @@ fn replaces(later: &Event, earlier: &Event) -> bool {
         (Event::Wanted { publication: later, .. }, Event::Wanted { publication: earlier, .. }) => {
             later == earlier
         }
+        (Event::Outlook(later, _), Event::Outlook(earlier, _)) => later == earlier,
         (Event::Speakers(..), Event::Speakers(..)) => true,
         _ => false,
     }

@@ -440,7 +440,7 @@ impl Room {
             }
             Event::Speakers(_, speakers) => self.tell_all(&Notice::Speakers(speakers)),
             // What a connection means to its client, its browser tells it.
-            Event::Connected(_) | Event::Publishing(..) => {}
+            Event::Connected(_) | Event::Publishing(..) | Event::Outlook(..) => {}
             // Goes elsewhere.
             Event::Metrics(_) | Event::Stopped(_) => {}
         }

@@ -326,6 +326,7 @@ impl Router {
             | Event::Assigned(participant, _)
             | Event::SlotsNeeded { participant, .. }
             | Event::Wanted { participant, .. }
+            | Event::Outlook(participant, _)
             | Event::Publishing(participant, _) => {
                 // What comes from where somebody was before concerns nobody.
                 let place = self.participants.get(participant);

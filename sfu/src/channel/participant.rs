@@ -92,7 +92,7 @@ impl Participant {
     /// A participant without publications and slots.
     #[must_use]
     pub fn new(now: Instant, id: ParticipantId, channel: ChannelKey, transport: Transport) -> Self {
-        Self {
+        let mut participant = Self {
             id,
             channel,
             transport,
@@ -108,7 +108,9 @@ impl Participant {
             cname: ArrayString::new(),
             told: Told::default(),
             agenda: Agenda { report: now + FIRST_REPORT, allocation: now + ALLOCATION_INTERVAL },
-        }
+        };
+        participant.follow_estimate(now);
+        participant
     }
 
     /// Has the memory fetched that receiving a packet, and sending it, will touch.
@@ -163,6 +165,19 @@ impl Participant {
     #[must_use]
     pub fn sender_reports(&self, now_ntp: u64) -> Vec<SenderReport> {
         self.slots.iter().filter_map(|slot| slot.sender_report(now_ntp)).collect()
+    }
+
+    /// Lets the pacer follow the estimate; a drop of it is followed by an allocation at once.
+    pub fn follow_estimate(&mut self, now: Instant) {
+        let rate = self.transport.bandwidth.pacing();
+        let least = match (rate, self.prefer.budget) {
+            (Some(rate), Some(budget)) => Some(rate.min(budget)),
+            (rate, budget) => rate.or(budget),
+        };
+        self.transport.pacer.set_rate(least);
+        if self.transport.bandwidth.has_dropped() {
+            self.agenda.allocation = self.agenda.allocation.min(now);
+        }
     }
 
     /// The time of a round trip, or a careful guess before the first report.

@@ -33,8 +33,8 @@ impl Shard {
                 let key = self.known(participant)?;
                 if let Some(participant) = self.tables.participants.get_mut(key) {
                     participant.prefer = Prefer { budget, pictures };
-                    participant.transport.pacer.set_rate(budget);
                     participant.agenda.allocation = now;
+                    participant.follow_estimate(now);
                 }
                 self.touch(key);
                 Ok(())
@@ -58,8 +58,8 @@ impl Shard {
         if self.tables.participants.len() >= self.config.limits.participants {
             return Err(CommandError::ShardFull);
         }
-        let transport =
-            Transport::new(now, join, &self.config).map_err(|_| CommandError::UnusableKeys)?;
+        let transport = Transport::new(now, join, &self.config, self.estimator)
+            .map_err(|_| CommandError::UnusableKeys)?;
         let channel = match self.tables.channel_by_id(join.channel) {
             Some(channel) => channel,
             None => {

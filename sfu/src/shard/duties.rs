@@ -9,9 +9,11 @@ use super::Shard;
 use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_INTERVAL};
 use crate::channel::speakers::Speaking;
 use crate::channel::{ChannelKey, VoiceChannel, VoiceKey};
+use crate::command::Pictures;
+use crate::drop::DropReason;
 use crate::event::{Event, LostReason, Reason, Speaker};
 use crate::media::MediaKind;
-use crate::metrics::Direction;
+use crate::metrics::{Direction, ProbeStage};
 use crate::packet::feedback::{self, BLOCKS_MAX, ReportBlock};
 use crate::publication::demand::Demand;
 use crate::publication::receive::Reception;
@@ -35,6 +37,7 @@ impl Shard {
         let speakers = self.led_channel(key).and_then(|channel| channel.speakers.deadline());
         for at in own
             .chain(transport)
+            .chain(participant.transport.bandwidth.deadline())
             .chain(uplink)
             .chain(speakers)
             .chain([agenda.report, agenda.allocation])
@@ -60,6 +63,7 @@ impl Shard {
         self.tell_arrivals(now, key);
         self.tell_uplink(now, key);
         self.report(now, key);
+        self.estimate_by_time(now, key);
         self.allocate(now, key);
         if let Some(participant) = self.tables.participants.get(key)
             && self.led_channel(key).is_some()
@@ -179,6 +183,20 @@ impl Shard {
         }
     }
 
+    /// Lets the time that passed change the estimate, and tells of it.
+    fn estimate_by_time(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        participant.transport.bandwidth.timeout(now);
+        participant.follow_estimate(now);
+        let (begun, found) = participant.transport.bandwidth.count_probes();
+        self.counters.probes.add(ProbeStage::Begun, begun.into());
+        self.counters.probes.add(ProbeStage::Found, found.into());
+        let id = participant.id;
+        if let Some(outlook) = participant.transport.bandwidth.outlook(now) {
+            self.tell(Event::Outlook(id, outlook));
+        }
+    }
+
     /// Decides which layer each of a participant's pictures gets, and tells its own publications' demand.
     fn allocate(&mut self, now: Instant, key: ParticipantKey) {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
@@ -186,7 +204,7 @@ impl Shard {
             return;
         }
         participant.agenda.allocation = now + ALLOCATION_INTERVAL;
-        let (mut wants, mut layers) = (Vec::new(), Vec::new());
+        let (mut wants, mut layers, mut most) = (Vec::new(), Vec::new(), Bitrate::ZERO);
         for slot in participant.slots_of(MediaKind::Video) {
             let carried = slot.subscription.as_ref().filter(|it| it.is_carried());
             let Some(publication) =
@@ -195,12 +213,20 @@ impl Shard {
                 continue;
             };
             wants.push(slot.want(publication, participant.prefer.pictures));
-            layers.push(publication.layers(now));
+            let offered = publication.layers(now);
+            most = most + offered.iter().map(|layer| layer.bitrate).max().unwrap_or_default();
+            layers.push(offered);
         }
         let layers: Vec<&[Layer]> = layers.iter().map(|layers| layers.as_slice()).collect();
         let limit = participant.prefer.budget.unwrap_or(Bitrate::MAX);
-        let budget = Budget { estimate: Bitrate::MAX, limit };
+        let bandwidth = &mut participant.transport.bandwidth;
+        let budget = Budget { estimate: bandwidth.budget(now), limit };
         participant.targets = allocate(now, budget, &wants, &layers, &participant.targets);
+        let most = match participant.prefer.pictures {
+            Pictures::Automatic => most,
+            Pictures::SaveData | Pictures::SoundOnly => Bitrate::ZERO,
+        };
+        bandwidth.allocated(now, &participant.targets, most, limit);
         self.aim(now, key);
         self.tell_demand(now, key);
     }
@@ -220,6 +246,11 @@ impl Shard {
                 subscription.aim(target, publication);
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));
+                if target.layer.is_none() {
+                    let (id, pacer) = (slot.spec.id, &mut participant.transport.pacer);
+                    let dropped = pacer.drop_where(|it| it.slot == id && !it.resend);
+                    self.counters.dropped.add(DropReason::Paused, dropped as u64);
+                }
                 if subscription.selector.wants_keyframe().is_some() {
                     waiting.push(slot.spec.id);
                 }

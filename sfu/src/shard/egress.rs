@@ -4,21 +4,25 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
+use simulcast::estimator::ProbeId;
+use simulcast::rewriter::Rewrite;
 use slotmap::SlotMap;
 
 use super::ingress::PACKET_OVERHEAD;
 use super::{Shard, place};
 use crate::channel::participant::{Participant, ParticipantKey};
 use crate::drop::DropReason;
-use crate::media::MediaKind;
+use crate::media::{MediaKind, PublicationId};
 use crate::metrics::Counters;
 use crate::net::batch::{Fill, Path, SendBatch};
 use crate::packet::extension::Extension;
+use crate::publication::history::HistoryKey;
 use crate::publication::{Publication, PublicationKey};
 use crate::subscription::forward::Outgoing;
 use crate::subscription::padding::Neighbours;
 use crate::subscription::slot::Postmark;
-use crate::transport::sent;
+use crate::transport::bandwidth::Departure;
+use crate::transport::{Spending, Transport, sent};
 
 impl Shard {
     pub(super) fn transmit(&mut self, now: Instant, out: &mut SendBatch) -> Fill {
@@ -42,7 +46,9 @@ impl Shard {
             if participant.transmit(&mut sending) == Fill::Full {
                 return Fill::Full;
             }
-            let rest = participant.transport.pacer.deadline();
+            let burst = participant.transport.bandwidth.burst().map(|burst| burst.due());
+            let burst = burst.map(|due| due.unwrap_or(now));
+            let rest = participant.transport.pacer.deadline().into_iter().chain(burst).min();
             self.ready.pop();
             if let Some(paced) = rest {
                 self.wake_for(key, paced);
@@ -80,6 +86,14 @@ impl Shard {
     }
 }
 
+/// What leaves next.
+enum Next {
+    /// A packet of the pacer, and the probe that it is part of.
+    Packet(Outgoing, sent::Kind, Option<ProbeId>),
+    /// Padding for a probe.
+    Padding(ProbeId),
+}
+
 /// What sending to one participant needs beside the participant.
 struct Sending<'a> {
     now: Instant,
@@ -102,17 +116,105 @@ impl Participant {
             if !sending.out.has_room() {
                 return Fill::Full;
             }
-            let Some(outgoing) = self.transport.pacer.pop(sending.now) else { return Fill::Empty };
-            if let Err(reason) = self.send(path, &outgoing, sending) {
+            let outcome = match self.next_to_send(sending.now) {
+                Some(Next::Packet(outgoing, kind, probe)) => {
+                    self.send(path, &outgoing, kind, probe, sending)
+                }
+                Some(Next::Padding(probe)) => self.pad(path, probe, sending),
+                None => return Fill::Empty,
+            };
+            if let Err(reason) = outcome {
                 sending.counters.dropped.count(reason);
             }
         }
+    }
+
+    /// What leaves now: of a probe what is due, which is what waits, or padding; else what the pacer releases.
+    fn next_to_send(&mut self, now: Instant) -> Option<Next> {
+        let Transport { pacer, bandwidth, .. } = &mut self.transport;
+        let kind_of = |outgoing: &Outgoing| match outgoing.resend {
+            true => sent::Kind::Resend,
+            false => sent::Kind::Media,
+        };
+        let Some(burst) = bandwidth.burst() else {
+            return pacer.pop(now).map(|it| Next::Packet(it, kind_of(&it), None));
+        };
+        let probe = burst.id();
+        let is_due = burst.due().is_none_or(|due| due <= now);
+        let outgoing = if is_due { pacer.take(now) } else { pacer.take_sound(now) };
+        match outgoing {
+            Some(outgoing) => Some(Next::Packet(outgoing, kind_of(&outgoing), Some(probe))),
+            None if is_due => Some(Next::Padding(probe)),
+            None => None,
+        }
+    }
+
+    /// Sends a packet of padding for a probe: one of the last packets once more, or one that carries nothing. Where there is no stream
+    /// for either, the probe ends.
+    fn pad(
+        &mut self,
+        path: Path,
+        probe: ProbeId,
+        sending: &mut Sending<'_>,
+    ) -> Result<(), DropReason> {
+        let nth = self.transport.bandwidth.burst().map_or(0, |burst| burst.padding());
+        let slots = &self.slots;
+        let repeats = |entry: &sent::Entry<PublicationId>| {
+            slots
+                .get(usize::from(entry.slot.0))
+                .is_some_and(|slot| slot.spec.kind == MediaKind::Video && slot.spec.rtx.is_some())
+        };
+        if let Some(entry) = self.transport.sent.recent(nth % PADDING_VARIETY, repeats) {
+            let sent::Entry { slot, publication, history: key, rewrite, .. } = entry;
+            let outgoing = Outgoing { slot, resend: true, publication, key, rewrite };
+            if self.send(path, &outgoing, sent::Kind::Padding, Some(probe), sending).is_ok() {
+                return Ok(());
+            }
+        }
+        let bare = self.pad_bare(path, probe, sending);
+        if bare.is_none() {
+            self.transport.bandwidth.end_burst();
+        }
+        bare.ok_or(DropReason::RtxNotNegotiated)
+    }
+
+    /// Sends a packet that carries nothing.
+    fn pad_bare(&mut self, path: Path, probe: ProbeId, sending: &mut Sending<'_>) -> Option<()> {
+        let slot = self
+            .slots
+            .iter_mut()
+            .find(|slot| slot.spec.kind == MediaKind::Video && slot.spec.rtx.is_some())?;
+        slot.spec.extensions.id(Extension::TransportSequence)?;
+        let postmark = Postmark {
+            neighbours: Neighbours::default(),
+            publication: PublicationId(0),
+            transport_sequence: Some(self.transport.sent.next()),
+            absolute_send_time: sending.absolute_send_time,
+        };
+        let sealer = self.transport.sealer()?;
+        let mut length = None;
+        let _ = sending.out.write(path, |room| {
+            length = slot.write_padding(room, PADDING_LENGTH, postmark, sealer);
+            length
+        });
+        let slot = slot.spec.id;
+        let outgoing = Outgoing {
+            slot,
+            resend: true,
+            publication: PublicationId(0),
+            key: HistoryKey(0),
+            rewrite: Rewrite::default(),
+        };
+        self.log(sending, &outgoing, sent::Kind::Padding, Some(probe), (length?, 0, true));
+        Some(())
     }
 
     fn send(
         &mut self,
         path: Path,
         outgoing: &Outgoing,
+        kind: sent::Kind,
+        probe: Option<ProbeId>,
         sending: &mut Sending<'_>,
     ) -> Result<(), DropReason> {
         let place = usize::from(outgoing.slot.0);
@@ -122,8 +224,9 @@ impl Participant {
         let publication = publication.ok_or(DropReason::SlotChanged)?;
         let recorded = publication.history.get(outgoing.key).ok_or(DropReason::HistoryOverrun)?;
         let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
-        let kind = publication.spec.source.kind();
-        let neighbours = if outgoing.resend || kind == MediaKind::Audio {
+        let media = publication.spec.source.kind();
+        let payload = recorded.payload.len();
+        let neighbours = if outgoing.resend || media == MediaKind::Audio {
             Neighbours::default()
         } else {
             let size = recorded.payload.len() + PACKET_OVERHEAD;
@@ -145,13 +248,41 @@ impl Participant {
             outcome.ok()
         });
         let length = outcome?;
-        let counter = if outgoing.resend {
-            &mut sending.counters.packets_resent
-        } else {
-            &mut sending.counters.packets_forwarded
+        match kind {
+            sent::Kind::Media => sending.counters.packets_forwarded.count(media),
+            sent::Kind::Resend => sending.counters.packets_resent.count(media),
+            sent::Kind::Padding => {}
+        }
+        self.log(sending, outgoing, kind, probe, (length, payload, counted));
+        Ok(())
+    }
+
+    /// Logs a packet that left, with its length, that of its payload, and whether feedback tells of it.
+    #[inline]
+    fn log(
+        &mut self,
+        sending: &mut Sending<'_>,
+        outgoing: &Outgoing,
+        kind: sent::Kind,
+        probe: Option<ProbeId>,
+        (length, payload, counted): (usize, usize, bool),
+    ) {
+        let wire = length + self.transport.overhead();
+        let is_picture = self
+            .slots
+            .get(usize::from(outgoing.slot.0))
+            .is_some_and(|slot| slot.spec.kind == MediaKind::Video);
+        let spending = match kind {
+            sent::Kind::Media if is_picture => Spending::Picture,
+            sent::Kind::Media => Spending::Sound,
+            sent::Kind::Resend => Spending::Repair,
+            sent::Kind::Padding => Spending::Padding,
         };
-        counter.count(kind);
-        self.transport.sent.push(
+        if kind == sent::Kind::Padding {
+            sending.counters.packets_padding.count();
+        }
+        let Transport { sent, bandwidth, .. } = &mut self.transport;
+        sent.push(
             sending.now,
             sent::Entry {
                 history: outgoing.key,
@@ -159,10 +290,17 @@ impl Participant {
                 slot: outgoing.slot,
                 rewrite: outgoing.rewrite,
                 size: u16::try_from(length).unwrap_or(u16::MAX),
-                kind: if outgoing.resend { sent::Kind::Resend } else { sent::Kind::Media },
+                kind,
+                counted,
+                probe,
             },
         );
-        Ok(())
+        bandwidth.sent(sending.now, &Departure { spending, wire, payload, counted });
+        if probe.is_some()
+            && let Some(burst) = bandwidth.burst()
+        {
+            burst.sent(sending.now, wire, kind == sent::Kind::Padding);
+        }
     }
 }
 
@@ -212,6 +350,12 @@ impl Farewells {
         Fill::Empty
     }
 }
+
+/// So many of the last packets take turns as padding: a second copy of more of them is of more use than many of one.
+const PADDING_VARIETY: usize = 16;
+
+/// Bytes of a packet that carries nothing: the last byte counts them (RFC 3550, section 5.1).
+const PADDING_LENGTH: u8 = 255;
 
 /// 24 bits of seconds in 6.18 fixed point.
 fn absolute_send_time(ntp: u64) -> u32 {

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::Shard;
-use crate::channel::participant::ParticipantKey;
+use crate::channel::participant::{Participant, ParticipantKey};
 use crate::drop::DropReason;
-use crate::media::{SlotId, Ssrc};
+use crate::media::{MediaKind, SlotId, Ssrc};
 use crate::metrics::Direction;
 use crate::net::batch::Datagram;
 use crate::packet::feedback::{NackEntries, ReportBlock, Rtcp, SenderReport, packets};
@@ -15,6 +15,7 @@ use crate::publication::{Feed, PublicationKey};
 use crate::relay::ShardSet;
 use crate::relay::message::{Message, Report};
 use crate::subscription::forward::Outgoing;
+use crate::subscription::slot::Slot;
 use crate::transport::pacer::Class;
 use crate::transport::sent::Resend;
 
@@ -37,28 +38,24 @@ impl Shard {
         match packet {
             Rtcp::SenderReport(report, blocks) => {
                 self.sender_report(arrival, key, &report);
-                blocks.for_each(|block| self.report_block(arrival, key, &block));
+                blocks.for_each(|block| self.report_block(now, arrival, key, &block));
             }
             Rtcp::ReceiverReport { blocks, .. } => {
-                blocks.for_each(|block| self.report_block(arrival, key, &block));
+                blocks.for_each(|block| self.report_block(now, arrival, key, &block));
             }
             Rtcp::Nack { media, entries } => self.resend(now, key, media, entries),
             Rtcp::Pli { media } => self.keyframe_wanted(now, key, media),
             Rtcp::Fir(entries) => {
                 entries.for_each(|(media, _)| self.keyframe_wanted(now, key, media))
             }
-            Rtcp::TransportWide(feedback) => {
-                if let Some(participant) = self.tables.participants.get_mut(key) {
-                    for (sequence, _) in
-                        feedback.arrivals().filter(|(_, arrived)| arrived.is_some())
-                    {
-                        let _ = participant.transport.sent.acknowledge(now, sequence);
-                    }
-                }
-            }
+            Rtcp::TransportWide(feedback) => self.estimate_by(now, key, |participant| {
+                participant.transport.feedback(now, &feedback);
+            }),
+            Rtcp::Remb { bitrate, .. } => self.estimate_by(now, key, |participant| {
+                participant.transport.bandwidth.remb(now, bitrate);
+            }),
             Rtcp::Bye(sources) => sources.for_each(|ssrc| self.goodbye(key, ssrc)),
-            // A limit that the receiver computed for us; the estimate that uses it comes with the estimator.
-            Rtcp::Remb { .. } | Rtcp::Other(_) => {}
+            Rtcp::Other(_) => {}
         }
     }
 
@@ -86,7 +83,14 @@ impl Shard {
     }
 
     /// The round trip, by our last sender report and how long the receiver held it (RFC 3550, section 6.4.1).
-    fn report_block(&mut self, arrival: Instant, key: ParticipantKey, block: &ReportBlock) {
+    fn report_block(
+        &mut self,
+        now: Instant,
+        arrival: Instant,
+        key: ParticipantKey,
+        block: &ReportBlock,
+    ) {
+        self.loss_reported(now, key, block);
         let middle = u32::try_from((self.ntp(arrival) >> 16) & 0xffff_ffff).unwrap_or_default();
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         if block.last_sender_report == 0 || participant.slot_by_ssrc(block.ssrc).is_none() {
@@ -97,6 +101,32 @@ impl Shard {
         // Clocks of two machines never meet here, but a receiver may round its delay up: then the difference wraps.
         if round_trip <= ROUND_TRIP_MAX {
             participant.transport.round_trip = Some(round_trip);
+        }
+    }
+
+    /// What a receiver lost of a picture, which counts where it sends no transport-wide feedback.
+    fn loss_reported(&mut self, now: Instant, key: ParticipantKey, block: &ReportBlock) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let slot = participant.slot_by_ssrc(block.ssrc).and_then(|slot| participant.slot(slot));
+        if slot.is_some_and(|slot| slot.spec.kind == MediaKind::Video) {
+            self.estimate_by(now, key, |participant| {
+                participant.transport.bandwidth.report(now, block.fraction_lost);
+            });
+        }
+    }
+
+    /// Lets something that came back about pictures change the estimate. Who receives none has no estimate.
+    fn estimate_by(
+        &mut self,
+        now: Instant,
+        key: ParticipantKey,
+        change: impl FnOnce(&mut Participant),
+    ) {
+        let Some(participant) = self.tables.participants.get_mut(key) else { return };
+        let sees = |slot: &Slot| slot.subscription.is_some();
+        if participant.slots_of(MediaKind::Video).any(sees) {
+            change(participant);
+            participant.follow_estimate(now);
         }
     }
 
@@ -112,10 +142,14 @@ impl Shard {
         self.counters.nacked_packets.add(Direction::Received, asked);
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let round_trip = participant.round_trip();
+        let is_enough = participant.transport.bandwidth.repairs_too_much(now);
         let dropped = &mut self.counters.dropped;
         let Some(slot) = participant.slot_by_ssrc(media) else { return };
         if participant.slot(slot).is_none_or(|slot| slot.spec.rtx.is_none()) {
             return dropped.add(DropReason::RtxNotNegotiated, asked);
+        }
+        if is_enough {
+            return dropped.add(DropReason::RepairTooMuch, asked);
         }
         while let Some(sequence) = lost.next() {
             let entry = match participant.transport.sent.resend(now, round_trip, slot, sequence) {

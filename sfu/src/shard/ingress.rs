@@ -49,6 +49,10 @@ impl Shard {
             (reply, result)
         })?;
         self.counters.stun_answered.count();
+        if accepted.switched {
+            participant.transport.bandwidth.route_changed(now);
+            participant.follow_estimate(now);
+        }
         self.tables.note(key, path, &accepted);
         self.check_connected(now, key);
         self.touch(key);
@@ -292,7 +296,13 @@ impl Participant {
         let Taken { outgoing, course } =
             self.slot(slot).ok_or(DropReason::SlotChanged)?.offer(offered)?;
         let size = offered.length + PACKET_OVERHEAD;
-        let queued = self.transport.pacer.push(now, offered.class, size, outgoing);
+        let pacer = &mut self.transport.pacer;
+        let mut queued = pacer.push(now, offered.class, size, outgoing);
+        if queued.is_err() && course == Course::Switched {
+            // What is left of the layer before is of no use any more, and stands in the way of the keyframe that begins this one.
+            pacer.drop_where(|waiting| waiting.slot == slot && !waiting.resend);
+            queued = pacer.push(now, offered.class, size, outgoing);
+        }
         queued.map(|()| course).map_err(|_| DropReason::PacerFull)
     }
 

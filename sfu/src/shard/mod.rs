@@ -28,13 +28,16 @@ mod tables;
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use simulcast::Bitrate;
+use simulcast::estimator::Settings;
 use slotmap::{Key, SecondaryMap};
 
 use crate::channel::participant::ParticipantKey;
 use crate::command::{Command, CommandId};
 use crate::config::ShardConfig;
 use crate::event::Event;
-use crate::metrics::{Counters, Snapshot};
+use crate::media::ParticipantId;
+use crate::metrics::{Counters, EstimateBand, Snapshot, Spread};
 use crate::net::batch::{Fill, RecvBatch, SendBatch};
 use crate::relay::{Relays, ShardIndex};
 use crate::timer::Wheel;
@@ -58,6 +61,7 @@ pub struct Shard {
     events: VecDeque<Event>,
     counters: Counters,
     next_metrics: Instant,
+    estimator: Settings,
 }
 
 /// Participants in the order in which they were touched, each once.
@@ -88,8 +92,22 @@ impl Shard {
             events: VecDeque::new(),
             counters: Counters::default(),
             next_metrics: config.start + METRICS_INTERVAL,
+            estimator: Settings::default(),
             config,
         }
+    }
+
+    /// The same with other settings of the estimate than a server has: a test leaves a part out, a benchmark does without.
+    #[must_use]
+    pub fn with_estimator(self, estimator: Settings) -> Self {
+        Self { estimator, ..self }
+    }
+
+    /// What the link of a participant carries; `None` where nothing is known, as of somebody who receives sound alone.
+    #[must_use]
+    pub fn estimate(&self, participant: ParticipantId) -> Option<Bitrate> {
+        let key = self.tables.participant_by_id(participant)?;
+        self.tables.participants.get(key)?.transport.bandwidth.estimate()
     }
 
     /// Takes in what arrived. The caller clears the batch.
@@ -160,8 +178,10 @@ impl Shard {
     }
 
     fn tell(&mut self, event: Event) {
-        let periodic =
-            matches!(event, Event::Speakers(..) | Event::Metrics(_) | Event::Publishing(..));
+        let periodic = matches!(
+            event,
+            Event::Speakers(..) | Event::Metrics(_) | Event::Publishing(..) | Event::Outlook(..)
+        );
         // Where nobody listens, what will be said again anyway is not kept. The rest is bounded by the commands that cause it.
         if !(periodic && self.events.len() >= EVENTS_MAX) {
             self.events.push_back(event);
@@ -190,8 +210,12 @@ impl Shard {
         self.counters.publications.set(self.tables.publications.len());
         self.counters.channels.set(self.tables.channels.len());
         let participants = self.tables.participants.values();
-        let told = participants.map(|participant| participant.told.assignments.len()).sum();
+        let told = participants.clone().map(|participant| participant.told.assignments.len()).sum();
         self.counters.subscriptions.set(told);
+        self.counters.estimates = Spread::default();
+        for estimate in participants.filter_map(|it| it.transport.bandwidth.estimate()) {
+            self.counters.estimates.count(EstimateBand::of(estimate));
+        }
         self.tell(Event::Metrics(Box::new(Snapshot::of(&self.counters))));
     }
 }

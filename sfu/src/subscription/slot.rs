@@ -196,6 +196,38 @@ impl Slot {
         Ok(length)
     }
 
+    /// Writes a packet of nothing but `length` bytes of padding on the retransmission stream, where its numbers matter to nobody,
+    /// sealed, into `out`; returns its length. `None` where there is no such stream.
+    pub fn write_padding(
+        &mut self,
+        out: &mut [u8],
+        length: u8,
+        postmark: Postmark,
+        sealer: &mut Sealer,
+    ) -> Option<usize> {
+        let template = self.retransmissions.as_ref()?;
+        let payload_type = self.spec.payloads.iter().find_map(|map| map.rtx)?;
+        let index = self.retransmission_index;
+        let fields = HeaderFields {
+            marker: false,
+            padding: true,
+            payload_type,
+            sequence: SequenceNumber(u16::try_from(index & 0xffff).ok()?),
+            timestamp: RtpTimestamp::default(),
+            csrc: None,
+            transport_sequence: postmark.transport_sequence,
+            absolute_send_time: Some(postmark.absolute_send_time),
+            passed: Passed::default(),
+        };
+        let header = template.write(out, &fields)?;
+        let padding = out.get_mut(header..header + usize::from(length))?;
+        padding.fill(0);
+        *padding.last_mut()? = length;
+        let sealed = sealer.seal_rtp(index, out, header, usize::from(length), &[]).ok()?;
+        self.retransmission_index += 1;
+        Some(sealed)
+    }
+
     /// What its sender report says now.
     #[must_use]
     pub fn sender_report(&self, now_ntp: u64) -> Option<SenderReport> {

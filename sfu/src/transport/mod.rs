@@ -5,9 +5,13 @@
 //! datagram ──┼─ dtls: handshake ─► keys ─► srtp: Opener, Sealer
 //!            └─ srtp: opened in place ─► arrivals (what transport-wide feedback tells the publisher)
 //! to send ───── pacer ─► Sealer ─► sent (what feedback and NACKs refer to)
+//!                 ▲ rate, probes     │
+//!               bandwidth ◄──────────┴── feedback
 //! ```
 
 pub mod arrivals;
+pub mod bandwidth;
+pub mod burst;
 mod cipher;
 pub mod dtls;
 pub mod ice;
@@ -15,10 +19,14 @@ pub mod outbox;
 pub mod pacer;
 mod replay;
 pub mod sent;
+mod spent;
 pub mod srtp;
 mod stamp;
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
+
+use simulcast::estimator::Settings;
 
 use crate::command::{Join, Keying};
 use crate::config::ShardConfig;
@@ -31,11 +39,13 @@ use crate::packet::header::Header;
 use crate::packet::twcc;
 use crate::subscription::forward::Outgoing;
 use arrivals::Arrivals;
+use bandwidth::Bandwidth;
 use dtls::{Dtls, DtlsError, Progress};
 use ice::Ice;
 use outbox::{Message, Outbox};
 use pacer::Pacer;
 use sent::Sent;
+pub use spent::Spending;
 use srtp::{KeyingMaterial, OpenError, Opener, Sealer};
 
 /// Everything between a participant's media and its addresses.
@@ -47,6 +57,8 @@ pub struct Transport {
     pub pacer: Pacer<Outgoing>,
     /// What was sent.
     pub sent: Sent<PublicationId>,
+    /// What the link carries.
+    pub bandwidth: Bandwidth,
     /// What arrived, for transport-wide feedback.
     pub arrivals: Arrivals,
     /// Control messages that wait to be sent.
@@ -80,7 +92,12 @@ impl Transport {
     ///
     /// # Errors
     /// [`LostReason::HandshakeFailed`] where keys that were handed in do not fit their profile: Confab's fault.
-    pub fn new(now: Instant, join: &Join, config: &ShardConfig) -> Result<Self, LostReason> {
+    pub fn new(
+        now: Instant,
+        join: &Join,
+        config: &ShardConfig,
+        estimator: Settings,
+    ) -> Result<Self, LostReason> {
         let security = match &join.keying {
             Keying::Dtls { fingerprint, role } => Security::Handshaking(Box::new(Dtls::new(
                 &config.certificate,
@@ -94,6 +111,7 @@ impl Transport {
             ice: Ice::new(join.local.clone(), join.consent, now),
             pacer: Pacer::new(now),
             sent: Sent::new(now),
+            bandwidth: Bandwidth::new(estimator),
             arrivals: Arrivals::new(now),
             outbox: Outbox::default(),
             round_trip: None,
@@ -107,6 +125,20 @@ impl Transport {
     #[must_use]
     pub fn path(&self) -> Option<Path> {
         self.ice.path()
+    }
+
+    /// Bytes that IP and UDP add to each datagram.
+    #[must_use]
+    pub fn overhead(&self) -> usize {
+        let remote = self.path().map(|path| path.remote.ip().to_canonical());
+        if matches!(remote, Some(IpAddr::V6(_))) { IPV6_OVERHEAD } else { IPV4_OVERHEAD }
+    }
+
+    /// Takes in transport-wide feedback.
+    pub fn feedback(&mut self, now: Instant, feedback: &twcc::Feedback<'_>) {
+        let overhead = u32::try_from(self.overhead()).unwrap_or(0);
+        let Self { sent, bandwidth, .. } = self;
+        bandwidth.feedback(now, sent.told(now, feedback, overhead));
     }
 
     /// Whether keys are there and an address is known.
@@ -318,6 +350,11 @@ impl From<DtlsError> for LostReason {
         }
     }
 }
+
+/// IPv4 without options, and UDP.
+const IPV4_OVERHEAD: usize = 20 + 8;
+/// IPv6 and UDP.
+const IPV6_OVERHEAD: usize = 40 + 8;
 
 /// Bytes of a datagram that Confab makes itself, at most: IPv6 asks of every link to carry 1,280 (RFC 8200, section 5), of which IPv6
 /// and UDP take 48. DTLS keeps to less by its own bound.

@@ -11,9 +11,9 @@ use thiserror::Error;
 ///
 /// Sound never waits, and its bytes count. The rest leaves in bursts: while what was released would have left the link
 /// by now at the given rate, another [`BURST`] worth of it is released, and then nothing until that would have left too.
-/// So packets come in runs, which one system call carries, and their average is the rate. What queues up for longer than
-/// [`DELAY_MAX`] (a keyframe) is hurried, up to 2.5 times the rate, as libwebrtc does; what would exceed that too is
-/// refused.
+/// So packets come in runs, which one system call carries, and their average is the rate. What would queue for longer than
+/// [`HURRIED`] (a keyframe) is hurried, up to [`HURRY`]; what would wait [`DELAY_MAX`] even so is refused. A probe takes what waits at
+/// its own rate ([`Pacer::take`]).
 ///
 /// The queues grow to what is needed and stay there; their bounds are constants.
 #[derive(Debug)]
@@ -105,6 +105,23 @@ impl<T: Copy> Pacer<T> {
         Ok(())
     }
 
+    /// The next packet, whatever the rate: a probe takes it. It counts, and what follows the probe waits for it.
+    pub fn take(&mut self, now: Instant) -> Option<T> {
+        let rate = self.hurried();
+        let queued =
+            self.audio.pop().or_else(|| self.retransmissions.pop()).or_else(|| self.video.pop())?;
+        if let Some(rate) = rate {
+            self.release(now, queued.size, rate);
+        }
+        Some(queued.item)
+    }
+
+    /// The next packet of sound.
+    pub fn take_sound(&mut self, now: Instant) -> Option<T> {
+        self.audio.first.as_ref()?;
+        self.take(now)
+    }
+
     /// The next packet that leaves now, if any does.
     pub fn pop(&mut self, now: Instant) -> Option<T> {
         let rate = self.hurried();
@@ -121,11 +138,15 @@ impl<T: Copy> Pacer<T> {
             self.retransmissions.pop().or_else(|| self.video.pop())?
         };
         if let Some(rate) = rate {
-            let released = self.horizon.max(now.checked_sub(BURST).unwrap_or(now));
-            // Sound above the rate must not keep the rest waiting long after it has ended.
-            self.horizon = (released + time_of(queued.size.into(), rate)).min(now + DELAY_MAX);
+            self.release(now, queued.size, rate);
         }
         Some(queued.item)
+    }
+
+    fn release(&mut self, now: Instant, size: u16, rate: Bitrate) {
+        let released = self.horizon.max(now.checked_sub(BURST).unwrap_or(now));
+        // Sound above the rate must not keep the rest waiting long after it has ended.
+        self.horizon = (released + time_of(size.into(), rate)).min(now + DELAY_MAX);
     }
 
     /// What [`Self::pop`] gives next, as soon as it may leave.
@@ -194,11 +215,11 @@ impl<T: Copy> Pacer<T> {
         }
     }
 
-    /// The rate, raised so that what waits leaves within [`DELAY_MAX`], as far as [`HURRY`] allows.
+    /// The rate, raised so that what waits leaves within [`HURRIED`], as far as [`HURRY`] allows.
     fn hurried(&self) -> Option<Bitrate> {
         let rate = self.rate?;
         let bytes = u64::try_from(self.waiting_bytes()).unwrap_or(u64::MAX);
-        let in_time = Bitrate::bps(bytes.saturating_mul(8)).scaled(1000, DELAY_MAX_MS);
+        let in_time = Bitrate::bps(bytes.saturating_mul(8)).scaled(1000, HURRIED_MS);
         Some(rate.max(in_time).min(rate.scaled(HURRY.0, HURRY.1)))
     }
 
@@ -275,9 +296,14 @@ pub const DELAY_MAX: Duration = Duration::from_millis(DELAY_MAX_MS);
 
 const DELAY_MAX_MS: u64 = 500;
 
-/// How far the rate may be exceeded to keep [`DELAY_MAX`]: libwebrtc's pacing factor of 2.5
-/// (`modules/congestion_controller/goog_cc`, `kDefaultPaceMultiplier`), which links are known to bear.
-const HURRY: (u64, u64) = (5, 2);
+/// What would wait longer is hurried: a keyframe of ten frames, a third of a second at the estimate, leaves within 300 ms.
+pub const HURRIED: Duration = Duration::from_millis(HURRIED_MS);
+
+const HURRIED_MS: u64 = 200;
+
+/// How far the rate may be exceeded to keep [`HURRIED`]. The rate is 1.1 times the estimate, so that with a burst before it 40 ms never
+/// have more than twice the estimate.
+const HURRY: (u64, u64) = (8, 5);
 
 /// Sounds that may wait between two turns: four voices of 50 packets a second for 320 ms. More means that nothing leaves.
 const AUDIO_MAX: usize = 64;

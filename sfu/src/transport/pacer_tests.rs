@@ -81,14 +81,50 @@ fn sound_waits_for_nothing_and_counts() {
 
 #[test]
 fn a_keyframe_is_hurried_and_more_is_refused() {
-    // 1 Mbit/s, hurried 2.5 Mbit/s: 156,250 bytes in half a second.
+    // 1 Mbit/s, hurried 1.6 Mbit/s: 100,000 bytes in half a second.
     let (mut pacer, now) = pacer(Some(Bitrate::kbps(1000)));
     let taken = (0..512).take_while(|item| pacer.push(now, Class::Video, 1250, *item).is_ok());
-    assert_eq!(taken.count(), 125);
+    assert_eq!(taken.count(), 80);
     assert_eq!(pacer.delay(now), ms(500));
     assert_eq!(pacer.push(now, Class::Retransmission, 1250, 0), Ok(()));
     let (last, _) = *bursts(&mut pacer, now).last().unwrap();
     assert!((500..1250).contains(&last), "{last}");
+}
+
+/// A frame of ten times the size of a thirtieth of a second at the estimate, of which the rate is 1.1.
+#[test]
+fn a_keyframe_of_ten_frames_leaves_within_300_ms_and_never_faster_than_twice_the_estimate() {
+    for estimate in [300, 1_000, 2_500] {
+        let (mut pacer, start) = pacer(Some(Bitrate::kbps(estimate * 11 / 10)));
+        let packets = u32::try_from(estimate * 1_000 / 3 / 8 / 1_000).unwrap();
+        for item in 0..packets {
+            pacer.push(start, Class::Video, 1_000, item).unwrap();
+        }
+        let bursts = bursts(&mut pacer, start);
+        let (last, _) = *bursts.last().unwrap();
+        assert!(last <= 300, "{last}");
+        for (at, _) in &bursts {
+            let window = bursts.iter().filter(|(other, _)| (*at..*at + 40).contains(other));
+            let bytes: usize = window.map(|(_, packets)| packets * 1_000).sum();
+            // Of 40 ms at twice the estimate; one packet is the least that can leave.
+            let most = usize::try_from(estimate * 2 * 40 / 8).unwrap() + 1_000;
+            assert!(bytes <= most, "{bytes} of {most} from {at}");
+        }
+    }
+}
+
+#[test]
+fn a_probe_takes_what_waits_and_the_rest_makes_up_for_it() {
+    let (mut pacer, now) = pacer(Some(Bitrate::kbps(960)));
+    for item in 0..4 {
+        pacer.push(now, Class::Video, 1200, item).unwrap();
+    }
+    pacer.push(now, Class::Audio, 120, 9).unwrap();
+    assert_eq!(pacer.take_sound(now), Some(9));
+    assert_eq!(pacer.take_sound(now), None);
+    assert_eq!((pacer.take(now), pacer.take(now)), (Some(0), Some(1)));
+    assert_eq!(pacer.pop(now), None);
+    assert!(pacer.deadline().unwrap() > now + ms(10));
 }
 
 #[test]
@@ -155,7 +191,7 @@ proptest! {
                     bytes += sizes[usize::try_from(item).unwrap()];
                     left.push(item);
                 }
-                let most = rate.scaled(5, 2).as_bps() * u64::try_from((now - start + 2 * BURST).as_micros()).unwrap() / 8_000_000;
+                let most = rate.scaled(8, 5).as_bps() * u64::try_from((now - start + 2 * BURST).as_micros()).unwrap() / 8_000_000;
                 prop_assert!(bytes <= usize::try_from(most).unwrap() + 1400, "{bytes} of {most}");
             }
             now = next;

@@ -2,7 +2,7 @@
 
 /// A set of [`Part`]s.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Parts(u8);
+pub struct Parts(u16);
 
 /// What can be left out. Each is one of the broken builds with which tests prove that they can fail; a server has them all.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,11 +21,15 @@ pub enum Part {
     FeedbackLoss,
     /// Emptying queues that stand.
     QueueGuard,
+    /// Spreading packets over time: the owner's part.
+    Pacing,
+    /// Taking what is sent again out of the budget: the owner's part.
+    Repair,
 }
 
 impl Parts {
     /// All of them.
-    pub const ALL: Self = Self(u8::MAX);
+    pub const ALL: Self = Self(u16::MAX);
 
     /// These without `part`.
     #[must_use]

@@ -8,9 +8,34 @@ use arrayvec::ArrayVec;
 use super::group::micros;
 use crate::units::Bitrate;
 
-/// Names a probe within its transport. Wraps; by then the first of its name is long over.
+/// Names a probe within its transport: 1 to 15, so that a log has room for it. Wraps; by then the first of its name is long over.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct ProbeId(pub NonZeroU8);
+pub struct ProbeId(NonZeroU8);
+
+impl ProbeId {
+    /// The first.
+    pub const FIRST: Self = Self(NonZeroU8::MIN);
+    /// How many there are.
+    pub const COUNT: u8 = 15;
+
+    /// The one of this number.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        NonZeroU8::new(number).filter(|number| number.get() <= Self::COUNT).map(Self)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0.get()
+    }
+
+    /// The one after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self::new(self.number() + 1).unwrap_or(Self::FIRST)
+    }
+}
 
 /// Packets to be sent at a given rate, to find out whether they arrive at it: what there is to send, and padding for the rest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -158,7 +183,7 @@ mod tests {
 
     fn found_of(bytes: u32, packets: &[(u32, u64, i64)]) -> Option<f64> {
         let (mut results, start) = (ProbeResults::default(), start());
-        let id = ProbeId(NonZeroU8::MIN);
+        let id = ProbeId::FIRST;
         results.expect(&Probe { id, rate: Bitrate::ZERO, bytes, packets: 5 });
         let mut found = None;
         for (bytes, sent, arrived) in packets {
@@ -219,9 +244,17 @@ mod tests {
     }
 
     #[test]
+    fn names_wrap_after_fifteen() {
+        let names = std::iter::successors(Some(ProbeId::FIRST), |name| Some(name.next()));
+        let numbers: Vec<u8> = names.take(17).map(ProbeId::number).collect();
+        assert_eq!(numbers[13..], [14, 15, 1, 2]);
+        assert_eq!((ProbeId::new(0), ProbeId::new(16)), (None, None));
+    }
+
+    #[test]
     fn packets_of_an_unknown_probe_are_left_out() {
         let mut results = ProbeResults::default();
-        results.arrived(ProbeId(NonZeroU8::MIN), start(), 0, 1_000.0);
+        results.arrived(ProbeId::FIRST, start(), 0, 1_000.0);
         assert_eq!(results.take(), None);
     }
 }

@@ -1,6 +1,5 @@
 //! When to probe, and at which rate.
 
-use std::num::NonZeroU8;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
@@ -32,7 +31,7 @@ pub(super) struct Prober {
     wanted: Wanted,
     phase: Phase,
     pending: ArrayVec<Probe, PENDING_MAX>,
-    next_id: NonZeroU8,
+    next_id: ProbeId,
     last: Option<Instant>,
     estimate: f64,
     drop: Option<Drop>,
@@ -86,7 +85,7 @@ impl Prober {
             },
             phase: Phase::Initial,
             pending: ArrayVec::new_const(),
-            next_id: NonZeroU8::MIN,
+            next_id: ProbeId::FIRST,
             last: None,
             estimate: start,
             drop: None,
@@ -230,13 +229,13 @@ impl Prober {
 
     fn push(&mut self, rate: f64) {
         let probe = Probe {
-            id: ProbeId(self.next_id),
+            id: self.next_id,
             rate: Bitrate::from_f64(rate),
             bytes: bytes(rate * DURATION.as_secs_f64() / 8.0),
             packets: PACKETS_MIN,
         };
         if self.pending.try_push(probe).is_ok() {
-            self.next_id = self.next_id.checked_add(1).unwrap_or(NonZeroU8::MIN);
+            self.next_id = self.next_id.next();
             self.made = self.made.wrapping_add(1);
         }
     }

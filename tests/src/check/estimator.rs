@@ -1,6 +1,5 @@
 //! The estimate, over any feedback and times.
 
-use std::num::NonZeroU8;
 use std::time::{Duration, Instant};
 
 use simulcast::Bitrate;
@@ -95,7 +94,7 @@ fn told(now: Instant, supply: &mut Supply<'_>) -> Told {
     Told {
         sent: if what & 4 == 0 { now - ago.min(Duration::from_secs(900)) } else { now + ago },
         bytes: u32::from(supply.short()) << (what >> 5),
-        probe: NonZeroU8::new(supply.byte()).map(ProbeId),
+        probe: ProbeId::new(supply.byte()),
         fate: match what & 3 {
             0 => Fate::Lost,
             1 => Fate::Unreported,

@@ -1,0 +1,290 @@
+//! What one remote's link carries, and what of it is used.
+
+use std::time::{Duration, Instant};
+
+use simulcast::Bitrate;
+use simulcast::allocator::Targets;
+use simulcast::estimator::{Estimator, Part, Probe, Settings, Told, Wanted};
+
+use super::burst::Burst;
+use super::spent::{Spending, Spent};
+
+/// The estimate of a transport, once something of a picture came back; before that, and for somebody who receives sound alone, a few
+/// bytes.
+#[derive(Debug)]
+pub struct Bandwidth {
+    settings: Settings,
+    watch: Option<Box<Watch>>,
+}
+
+/// What costs memory.
+#[derive(Debug)]
+struct Watch {
+    estimator: Estimator,
+    spent: Spent,
+    burst: Option<Burst>,
+    /// Bytes sent since the last packet with a number of its own.
+    uncounted: usize,
+    /// The estimate that the last allocation used.
+    allocated: Bitrate,
+    wanted: Bitrate,
+    told: Option<(Instant, Outlook)>,
+    probes: (u32, u32),
+}
+
+/// What is told of a participant's link. All rates on the wire.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Outlook {
+    /// What it carries, as far as is known.
+    pub estimate: Bitrate,
+    /// What was sent over it in the last second.
+    pub used: Bitrate,
+    /// What everything that is looked at would cost in full.
+    pub wanted: Bitrate,
+    /// Of a thousand packets, those lost of late.
+    pub loss_permille: u16,
+    /// There and back.
+    pub round_trip: Option<Duration>,
+}
+
+/// A packet that left.
+#[derive(Clone, Copy, Debug)]
+pub struct Departure {
+    /// What it is for.
+    pub spending: Spending,
+    /// Its bytes on the wire.
+    pub wire: usize,
+    /// Its payload as the publisher sent it.
+    pub payload: usize,
+    /// Whether feedback tells of it.
+    pub counted: bool,
+}
+
+impl Bandwidth {
+    /// Of a link of which nothing is known.
+    #[must_use]
+    pub const fn new(settings: Settings) -> Self {
+        Self { settings, watch: None }
+    }
+
+    /// What the link carries; `None` before anything is known.
+    #[must_use]
+    pub fn estimate(&self) -> Option<Bitrate> {
+        self.watch.as_ref().map(|watch| watch.estimator.estimate())
+    }
+
+    /// The rate of the pacer; `None` for none.
+    #[must_use]
+    pub fn pacing(&self) -> Option<Bitrate> {
+        self.settings.parts.has(Part::Pacing).then(|| match &self.watch {
+            Some(watch) => watch.estimator.estimate().scaled(PACING.0, PACING.1),
+            None => self.settings.start.scaled(PACING_UNKNOWN.0, PACING_UNKNOWN.1),
+        })
+    }
+
+    /// What may be spent on pictures, as their publishers send them: the estimate less sound and what was sent again in the last
+    /// second, less the headers of what is left.
+    #[must_use]
+    pub fn budget(&self, now: Instant) -> Bitrate {
+        let Some(watch) = &self.watch else { return self.settings.start };
+        let estimate = watch.estimator.estimate();
+        let spent = |spending| watch.spent.rate(now, spending);
+        let mut left = estimate - spent(Spending::Sound);
+        if self.settings.parts.has(Part::Repair) {
+            // No more than half: a storm of losses must not stop what it is about.
+            left = left - spent(Spending::Repair).min(estimate.scaled(1, 2));
+        }
+        watch.spent.without_headers(left)
+    }
+
+    /// Whether what is resent takes so much that more would crowd out what it repairs.
+    #[must_use]
+    pub fn repairs_too_much(&self, now: Instant) -> bool {
+        self.watch.as_ref().is_some_and(|watch| {
+            let estimate = watch.estimator.estimate();
+            watch.spent.rate(now, Spending::Repair) > estimate.scaled(REPAIR_MAX.0, REPAIR_MAX.1)
+        })
+    }
+
+    /// Begins to estimate, if that has not begun: something came back about a picture.
+    fn watch(&mut self, now: Instant) -> &mut Watch {
+        self.watch.get_or_insert_with(|| {
+            Box::new(Watch {
+                estimator: Estimator::new(self.settings),
+                spent: Spent::new(now),
+                burst: None,
+                uncounted: 0,
+                allocated: Bitrate::ZERO,
+                wanted: Bitrate::ZERO,
+                told: None,
+                probes: (0, 0),
+            })
+        })
+    }
+
+    /// A packet left.
+    #[inline]
+    pub fn sent(&mut self, now: Instant, departure: &Departure) {
+        let Some(watch) = &mut self.watch else { return };
+        let Departure { spending, wire, payload, counted } = *departure;
+        watch.spent.add(now, spending, wire, payload);
+        if counted {
+            watch.estimator.sent(now, wire + std::mem::take(&mut watch.uncounted));
+        } else {
+            watch.uncounted += wire;
+        }
+    }
+
+    /// Transport-wide feedback came.
+    pub fn feedback(&mut self, now: Instant, told: impl Iterator<Item = Told>) {
+        self.watch(now).estimator.feedback(now, told);
+    }
+
+    /// A REMB came.
+    pub fn remb(&mut self, now: Instant, rate: Bitrate) {
+        self.watch(now).estimator.remb(now, rate);
+    }
+
+    /// A receiver report about pictures came.
+    pub fn report(&mut self, now: Instant, fraction_lost: u8) {
+        let watch = self.watch(now);
+        if !watch.estimator.has_feedback() {
+            watch.estimator.report(now, fraction_lost);
+        }
+    }
+
+    /// The remote has another address.
+    pub fn route_changed(&mut self, now: Instant) {
+        if let Some(watch) = &mut self.watch {
+            watch.burst = None;
+            watch.estimator.route_changed(now);
+        }
+    }
+
+    /// What was allocated, and what everything there is could cost: what probing aims at. `limit` is the most that the person wants.
+    pub fn allocated(&mut self, now: Instant, targets: &Targets, most: Bitrate, limit: Bitrate) {
+        let Some(watch) = &mut self.watch else { return };
+        let sound = watch.spent.rate(now, Spending::Sound);
+        let wire = |rate: Bitrate| match rate.min(limit) {
+            Bitrate::ZERO => Bitrate::ZERO,
+            rate => watch.spent.with_headers(rate) + sound,
+        };
+        let next_step = targets.next_step.map_or(Bitrate::ZERO, |step| targets.total + step);
+        let most = targets.desired.max(most.min(UNASKED_MAX));
+        let wanted =
+            Wanted { desired: wire(targets.desired), next_step: wire(next_step), most: wire(most) };
+        watch.wanted = wanted.desired;
+        watch.allocated = watch.estimator.estimate();
+        watch.estimator.want(now, wanted);
+    }
+
+    /// Whether the estimate is so much lower than at the last allocation that another cannot wait.
+    #[must_use]
+    pub fn has_dropped(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| {
+            watch.estimator.estimate() < watch.allocated.scaled(DROP.0, DROP.1)
+        })
+    }
+
+    /// Does what is due by time.
+    pub fn timeout(&mut self, now: Instant) {
+        if let Some(watch) = &mut self.watch
+            && watch.estimator.deadline().is_some_and(|deadline| deadline <= now)
+        {
+            watch.estimator.timeout(now);
+        }
+    }
+
+    /// When [`Self::timeout`] or [`Self::burst`] have something to do.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.watch.as_ref().and_then(|watch| watch.estimator.deadline())
+    }
+
+    /// The probe that is being sent.
+    pub fn burst(&mut self) -> Option<&mut Burst> {
+        let watch = self.watch.as_mut()?;
+        if watch.burst.as_ref().is_none_or(Burst::is_over) {
+            watch.burst = watch.estimator.poll_probe().map(|probe: Probe| Burst::new(&probe));
+        }
+        watch.burst.as_mut()
+    }
+
+    /// Gives up the probe that is being sent: there is nothing to send.
+    pub fn end_burst(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.burst = None;
+        }
+    }
+
+    /// Probes that began and those that found a rate, since this was last asked.
+    pub fn count_probes(&mut self) -> (u32, u32) {
+        let Some(watch) = &mut self.watch else { return (0, 0) };
+        let (made, found) = watch.estimator.probes();
+        let before = std::mem::replace(&mut watch.probes, (made, found));
+        (made.wrapping_sub(before.0), found.wrapping_sub(before.1))
+    }
+
+    /// What is to be told of the link: at most each [`OUTLOOK_INTERVAL`], and only where something changed by a tenth.
+    pub fn outlook(&mut self, now: Instant) -> Option<Outlook> {
+        let watch = self.watch.as_mut()?;
+        let is_early = |at| now.saturating_duration_since(at) < OUTLOOK_INTERVAL;
+        if watch.told.is_some_and(|(at, _)| is_early(at)) {
+            return None;
+        }
+        let outlook = watch.outlook(now);
+        if watch.told.is_some_and(|(_, told)| outlook.is_near(&told)) {
+            return None;
+        }
+        watch.told = Some((now, outlook));
+        Some(outlook)
+    }
+}
+
+impl Watch {
+    fn outlook(&self, now: Instant) -> Outlook {
+        // Between 0 and 1,000.
+        let loss = Bitrate::from_f64(self.estimator.loss() * 1_000.0).as_bps();
+        Outlook {
+            estimate: self.estimator.estimate(),
+            used: self.spent.all(now),
+            wanted: self.wanted,
+            loss_permille: u16::try_from(loss).unwrap_or(1_000),
+            round_trip: self.estimator.round_trip(),
+        }
+    }
+}
+
+impl Outlook {
+    /// Whether nothing differs by more than a tenth; of losses by more than a hundredth of all packets.
+    fn is_near(&self, told: &Self) -> bool {
+        let near = |a: u64, b: u64| a.abs_diff(b) <= a.max(b) / 10;
+        let rates =
+            [(self.estimate, told.estimate), (self.used, told.used), (self.wanted, told.wanted)];
+        let millis = |time: Option<Duration>| {
+            time.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+        };
+        let (now, then) = (millis(self.round_trip), millis(told.round_trip));
+        rates.iter().all(|(now, then)| near(now.as_bps(), then.as_bps()))
+            && self.loss_permille.abs_diff(told.loss_permille) <= 10
+            && (near(now, then) || now.abs_diff(then) <= 10)
+    }
+}
+
+/// Of the estimate, at which packets leave: a little more, so that no queue forms here (libwebrtc,
+/// `goog_cc_network_control.cc`, `kDefaultPaceMultiplierWithSendSideBwe`).
+const PACING: (u64, u64) = (11, 10);
+/// The same, before anything is known (libwebrtc, `kDefaultPaceMultiplier`).
+const PACING_UNKNOWN: (u64, u64) = (5, 2);
+/// Of the estimate, at most, for what is sent again.
+const REPAIR_MAX: (u64, u64) = (1, 4);
+/// Of the estimate at the last allocation, below which another follows at once.
+const DROP: (u64, u64) = (97, 100);
+/// Nobody is probed for more than this that looks at less (libwebrtc, `probe_controller.cc`, `kDefaultMaxProbingBitrate`).
+const UNASKED_MAX: Bitrate = Bitrate::kbps(5_000);
+/// People look at it.
+const OUTLOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+#[path = "bandwidth_tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+use simulcast::estimator::{Fate, Parts};
+
+use super::*;
+
+#[expect(clippy::disallowed_methods, reason = "any instant serves as the start of virtual time")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// At a constant estimate.
+fn constant(parts: Parts, kbps: u64) -> Settings {
+    let parts = parts.without(Part::Estimate);
+    Settings { start: Bitrate::kbps(kbps), parts, ..Settings::default() }
+}
+
+fn answer(bandwidth: &mut Bandwidth, now: Instant) {
+    let fate = Fate::Arrived { at_us: 5, was_lost: false };
+    bandwidth.feedback(now, std::iter::once(Told { sent: now, bytes: 1_000, probe: None, fate }));
+}
+
+fn send(bandwidth: &mut Bandwidth, now: Instant, spending: Spending, wire: usize, payload: usize) {
+    bandwidth.sent(now, &Departure { spending, wire, payload, counted: true });
+}
+
+#[test]
+fn nothing_is_allocated_before_something_comes_back() {
+    let now = start();
+    let counted = allocation_counter::measure(|| {
+        let mut bandwidth = Bandwidth::new(Settings::default());
+        send(&mut bandwidth, now, Spending::Sound, 100, 60);
+        assert_eq!((bandwidth.estimate(), bandwidth.deadline()), (None, None));
+        assert_eq!(bandwidth.pacing(), Some(Bitrate::kbps(750)));
+        assert_eq!(bandwidth.budget(now), Bitrate::kbps(300));
+    });
+    assert_eq!(counted.count_total, 0);
+    assert!(size_of::<Bandwidth>() <= 48);
+    assert!(size_of::<Watch>() <= 4_096, "{}", size_of::<Watch>());
+}
+
+#[test]
+fn the_budget_is_the_estimate_less_sound_and_repair_without_headers() {
+    for (parts, expected) in [(Parts::ALL, 720), (Parts::ALL.without(Part::Repair), 810)] {
+        let (mut bandwidth, mut now) = (Bandwidth::new(constant(parts, 1_000)), start());
+        answer(&mut bandwidth, now);
+        for _ in 0..200 {
+            now += ms(10);
+            // 100 kbit/s each of sound and repair; a tenth of the pictures is headers.
+            send(&mut bandwidth, now, Spending::Sound, 125, 60);
+            send(&mut bandwidth, now, Spending::Repair, 125, 60);
+            send(&mut bandwidth, now, Spending::Picture, 500, 450);
+        }
+        let budget = bandwidth.budget(now).as_bps() / 1_000;
+        assert!(budget.abs_diff(expected) <= 10, "{budget}, not {expected}");
+        assert!(!bandwidth.repairs_too_much(now));
+        for _ in 0..30 {
+            send(&mut bandwidth, now, Spending::Repair, 1_000, 900);
+        }
+        assert!(bandwidth.repairs_too_much(now));
+    }
+}
+
+#[test]
+fn a_link_is_told_of_once_a_second_and_only_what_is_news() {
+    let (mut bandwidth, now) = (Bandwidth::new(constant(Parts::ALL, 1_000)), start());
+    assert_eq!(bandwidth.outlook(now), None);
+    answer(&mut bandwidth, now);
+    let first = bandwidth.outlook(now).unwrap();
+    assert_eq!((first.estimate, first.used), (Bitrate::kbps(1_000), Bitrate::ZERO));
+    send(&mut bandwidth, now, Spending::Picture, 10_000, 9_000);
+    assert_eq!(bandwidth.outlook(now + ms(999)), None);
+    assert_eq!(bandwidth.outlook(now + ms(1_000)), None, "forgotten by then");
+    send(&mut bandwidth, now + ms(1_500), Spending::Picture, 10_000, 9_000);
+    let second = bandwidth.outlook(now + ms(1_500)).unwrap();
+    assert_eq!(second.used, Bitrate::kbps(80));
+    assert_eq!(bandwidth.outlook(now + ms(2_400)), None);
+}
+
+#[test]
+fn probes_wait_until_something_is_wanted() {
+    let (mut bandwidth, now) = (Bandwidth::new(Settings::default()), start());
+    answer(&mut bandwidth, now);
+    send(&mut bandwidth, now, Spending::Picture, 1_000, 900);
+    assert!(bandwidth.burst().is_none());
+    let mut targets = Targets::default();
+    targets.desired = Bitrate::kbps(1_500);
+    bandwidth.allocated(now, &targets, Bitrate::ZERO, Bitrate::MAX);
+    assert!(bandwidth.burst().is_some());
+    assert_eq!(bandwidth.count_probes(), (2, 0));
+    assert_eq!(bandwidth.count_probes(), (0, 0));
+    // Nothing is probed beyond what the person wants.
+    let (mut bandwidth, now) = (Bandwidth::new(Settings::default()), start());
+    answer(&mut bandwidth, now);
+    send(&mut bandwidth, now, Spending::Picture, 1_000, 900);
+    bandwidth.allocated(now, &targets, Bitrate::ZERO, Bitrate::ZERO);
+    assert!(bandwidth.burst().is_none());
+}

@@ -400,6 +400,7 @@ impl Hall {
         match event {
             Event::Done(_)
             | Event::SlotsNeeded { .. }
+            | Event::Outlook(..)
             | Event::Speakers(..)
             | Event::Wanted { .. } => {}
             Event::Metrics(snapshot) => self.snapshot = Some(*snapshot),

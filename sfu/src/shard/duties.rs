@@ -10,7 +10,6 @@ use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_IN
 use crate::channel::speakers::Speaking;
 use crate::channel::{ChannelKey, VoiceChannel, VoiceKey};
 use crate::command::Pictures;
-use crate::drop::DropReason;
 use crate::event::{Event, LostReason, Reason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::{Direction, ProbeStage};
@@ -246,11 +245,6 @@ impl Shard {
                 subscription.aim(target, publication);
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));
-                if target.layer.is_none() {
-                    let (id, pacer) = (slot.spec.id, &mut participant.transport.pacer);
-                    let dropped = pacer.drop_where(|it| it.slot == id && !it.resend);
-                    self.counters.dropped.add(DropReason::Paused, dropped as u64);
-                }
                 if subscription.selector.wants_keyframe().is_some() {
                     waiting.push(slot.spec.id);
                 }

@@ -46,9 +46,12 @@ impl Shard {
             if participant.transmit(&mut sending) == Fill::Full {
                 return Fill::Full;
             }
-            let burst = participant.transport.bandwidth.burst().map(|burst| burst.due());
-            let burst = burst.map(|due| due.unwrap_or(now));
-            let rest = participant.transport.pacer.deadline().into_iter().chain(burst).min();
+            // While a probe goes, it decides when what waits leaves.
+            let Transport { bandwidth, pacer, .. } = &mut participant.transport;
+            let rest = match bandwidth.burst() {
+                Some(burst) => Some(burst.due().unwrap_or(now)),
+                None => pacer.deadline(),
+            };
             self.ready.pop();
             if let Some(paced) = rest {
                 self.wake_for(key, paced);

@@ -73,9 +73,9 @@ fn a_link_is_told_of_once_a_second_and_only_what_is_news() {
     send(&mut bandwidth, now, Spending::Picture, 10_000, 9_000);
     assert_eq!(bandwidth.outlook(now + ms(999)), None);
     assert_eq!(bandwidth.outlook(now + ms(1_000)), None, "forgotten by then");
-    send(&mut bandwidth, now + ms(1_500), Spending::Picture, 10_000, 9_000);
-    let second = bandwidth.outlook(now + ms(1_500)).unwrap();
-    assert_eq!(second.used, Bitrate::kbps(80));
+    send(&mut bandwidth, now + ms(1_599), Spending::Picture, 10_000, 9_000);
+    let second = bandwidth.outlook(now + ms(1_599)).unwrap();
+    assert_eq!(second.used.as_bps() / 1_000, 80);
     assert_eq!(bandwidth.outlook(now + ms(2_400)), None);
 }
 

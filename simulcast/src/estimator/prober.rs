@@ -33,6 +33,8 @@ pub(super) struct Prober {
     pending: ArrayVec<Probe, PENDING_MAX>,
     next_id: ProbeId,
     last: Option<Instant>,
+    /// When [`Self::tick`] last had nothing to do although it was time.
+    refused: Option<Instant>,
     estimate: f64,
     drop: Option<Drop>,
     /// When a drop was last answered by a probe.
@@ -87,6 +89,7 @@ impl Prober {
             pending: ArrayVec::new_const(),
             next_id: ProbeId::FIRST,
             last: None,
+            refused: None,
             estimate: start,
             drop: None,
             answered: None,
@@ -176,7 +179,7 @@ impl Prober {
             Phase::Idle if self.is_due(now, conditions) => {
                 self.probe(now, &[2.0 * self.estimate], true);
             }
-            Phase::Initial | Phase::Idle | Phase::Waiting { .. } => {}
+            Phase::Initial | Phase::Idle | Phase::Waiting { .. } => self.refused = Some(now),
         }
     }
 
@@ -188,7 +191,10 @@ impl Prober {
         match self.phase {
             Phase::Initial => None,
             Phase::Waiting { since, .. } => Some(since + RESULT + Duration::from_millis(1)),
-            Phase::Idle => self.wants_more().then_some(self.last? + INTERVAL),
+            Phase::Idle => {
+                let again = self.refused.map(|at| at + AGAIN);
+                self.wants_more().then_some((self.last? + INTERVAL).max(again?))
+            }
         }
     }
 
@@ -249,6 +255,8 @@ fn bytes(count: f64) -> u32 {
 const PENDING_MAX: usize = 4;
 /// Between two probes while more is wanted (libwebrtc, `alr_probing_interval`).
 const INTERVAL: Duration = Duration::from_secs(5);
+/// Until a probe that had to wait is thought of again.
+const AGAIN: Duration = Duration::from_millis(100);
 /// Since the estimate was lowered.
 const STEADY: Duration = Duration::from_secs(3);
 /// A probe is no use where nothing is sent. Longer than the pause between two frames of a still screen.

@@ -3,6 +3,7 @@
 //! Its SRTP keys are given, so that a run repeats byte for byte. Sealing, opening and STUN are done by `rtc-srtp` and
 //! `rtc-stun`; headers, payload descriptors and frames are written here, apart from the code under test.
 
+pub mod arrivals;
 pub mod camera;
 pub mod cipher;
 pub mod consent;
@@ -18,10 +19,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sfu::MediaKind;
+use sfu::packet::extension::Extension;
 use tools::simnet::random::Random;
 use tools::simnet::time::SimTime;
 
-use crate::packet::{Kind, Rtp};
+use crate::packet::{Kind, Rtp, be16};
+use arrivals::Arrivals;
 use camera::Camera;
 use cipher::Cipher;
 use consent::Consent;
@@ -41,6 +44,7 @@ pub struct Client {
     microphone: Option<Microphone>,
     /// One for each slot, in order of the slots.
     slots: Vec<Incoming>,
+    arrivals: Arrivals,
     random: Random,
     next_tick: SimTime,
     next_report: SimTime,
@@ -71,6 +75,7 @@ impl Client {
             cipher: Cipher::of_client(&session.keys),
             consent: Consent::new(now, &session),
             slots: session.slots.iter().map(|slot| Incoming::new(&session, slot)).collect(),
+            arrivals: Arrivals::default(),
             camera,
             microphone,
             session,
@@ -169,7 +174,8 @@ impl Client {
         let media = self.is_connected().then(|| {
             let camera = self.camera.as_ref().map(Camera::next_frame);
             let microphone = self.microphone.as_ref().map(|microphone| microphone.next_packet);
-            [camera, microphone, Some(self.next_tick), Some(self.next_report)]
+            let arrivals = self.arrivals.due();
+            [camera, microphone, arrivals, Some(self.next_tick), Some(self.next_report)]
                 .into_iter()
                 .flatten()
                 .min()
@@ -215,6 +221,11 @@ impl Client {
                     )));
                 }
             }
+        }
+        if self.arrivals.due().is_some_and(|due| now >= due)
+            && let Some(told) = self.arrivals.feedback(self.session.own_ssrc())
+        {
+            out.push(self.cipher.seal_rtcp(&told));
         }
         if now >= self.next_report {
             self.next_report = now + REPORT;
@@ -271,6 +282,10 @@ impl Client {
         let Some(packet) = Rtp::read(plain) else {
             return self.complain(now, "RTP cannot be read");
         };
+        let number = packet.extension(self.session.extension(Extension::TransportSequence));
+        if let Some(number) = number.filter(|number| number.len() == 2) {
+            self.arrivals.record(now, be16(number, 0), packet.ssrc);
+        }
         let Some(slot) = self.slots.iter_mut().find(|slot| slot.carries(packet.ssrc)) else {
             return self.complain(now, &format!("RTP of a stranger: {}", packet.ssrc));
         };

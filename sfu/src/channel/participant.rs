@@ -18,6 +18,7 @@ use crate::publication::streams::Streams;
 use crate::publication::uplink::Uplink;
 use crate::subscription::slot::Slot;
 use crate::transport::Transport;
+use crate::transport::bandwidth::Pace;
 
 slotmap::new_key_type! {
     /// A participant within its shard.
@@ -169,12 +170,15 @@ impl Participant {
 
     /// Lets the pacer follow the estimate; a drop of it is followed by an allocation at once.
     pub fn follow_estimate(&mut self, now: Instant) {
-        let rate = self.transport.bandwidth.pacing();
-        let least = match (rate, self.prefer.budget) {
-            (Some(rate), Some(budget)) => Some(rate.min(budget)),
-            (rate, budget) => rate.or(budget),
-        };
-        self.transport.pacer.set_rate(least);
+        let pacer = &mut self.transport.pacer;
+        match (self.transport.bandwidth.pacing(now), self.prefer.budget) {
+            (Pace::None, budget) => pacer.set_rate(budget),
+            (Pace::Guessed(rate), None) => pacer.guess_rate(rate),
+            (Pace::At(rate), None) => pacer.set_rate(Some(rate)),
+            (Pace::At(rate) | Pace::Guessed(rate), Some(budget)) => {
+                pacer.set_rate(Some(rate.min(budget)));
+            }
+        }
         if self.transport.bandwidth.has_dropped() {
             self.agenda.allocation = self.agenda.allocation.min(now);
         }

@@ -303,6 +303,16 @@ impl Participant {
             pacer.drop_where(|waiting| waiting.slot == slot && !waiting.resend);
             queued = pacer.push(now, offered.class, size, outgoing);
         }
+        if queued.is_err() && std::env::var("DBG").is_ok() {
+            eprintln!(
+                "FULL {:?} {:?} {} {:?} {:?}",
+                self.id,
+                now,
+                self.transport.pacer.queued_bytes(),
+                self.transport.bandwidth.estimate(),
+                self.transport.pacer.delay(now)
+            );
+        }
         queued.map(|()| course).map_err(|_| DropReason::PacerFull)
     }
 

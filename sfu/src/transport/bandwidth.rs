@@ -21,6 +21,7 @@ pub struct Bandwidth {
 #[derive(Debug)]
 struct Watch {
     estimator: Estimator,
+    begun: Instant,
     spent: Spent,
     burst: Option<Burst>,
     /// Bytes sent since the last packet with a number of its own.
@@ -45,6 +46,17 @@ pub struct Outlook {
     pub loss_permille: u16,
     /// There and back.
     pub round_trip: Option<Duration>,
+}
+
+/// How fast packets leave.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pace {
+    /// At once.
+    None,
+    /// At about this rate, of which nothing is known.
+    Guessed(Bitrate),
+    /// At this rate.
+    At(Bitrate),
 }
 
 /// A packet that left.
@@ -73,19 +85,46 @@ impl Bandwidth {
         self.watch.as_ref().map(|watch| watch.estimator.estimate())
     }
 
-    /// The rate of the pacer; `None` for none.
+    /// The rate of the pacer.
     #[must_use]
-    pub fn pacing(&self) -> Option<Bitrate> {
-        self.settings.parts.has(Part::Pacing).then(|| match &self.watch {
-            Some(watch) => watch.estimator.estimate().scaled(PACING.0, PACING.1),
-            None => self.settings.start.scaled(PACING_UNKNOWN.0, PACING_UNKNOWN.1),
+    pub fn pacing(&self, now: Instant) -> Pace {
+        if !self.settings.parts.has(Part::Pacing) {
+            return Pace::None;
+        }
+        match &self.watch {
+            Some(watch) if !self.is_unknown(now) => {
+                Pace::At(watch.estimator.estimate().scaled(PACING.0, PACING.1))
+            }
+            Some(_) | None => {
+                Pace::Guessed(self.settings.start.scaled(PACING_UNKNOWN.0, PACING_UNKNOWN.1))
+            }
+        }
+    }
+
+    /// Whether nothing is known of the link yet but what an estimate begins with: until the first probe found something, for
+    /// [`UNKNOWN_MAX`] at most.
+    fn is_unknown(&self, now: Instant) -> bool {
+        self.watch.as_ref().is_none_or(|watch| {
+            let (_, found) = watch.estimator.probes();
+            found == 0 && now.saturating_duration_since(watch.begun) < UNKNOWN_MAX
         })
+    }
+
+    /// What may be spent on pictures, of which those that are sent cost `spent` at the last allocation. While nothing is known of the
+    /// link, layers that turn out to cost more than their first packets said are kept: taking them back would be a guess as well.
+    #[must_use]
+    pub fn budget(&self, now: Instant, spent: Bitrate) -> Bitrate {
+        let known = self.known_budget(now);
+        if self.is_unknown(now) {
+            known.max(spent.scaled(2, 1).min(self.settings.start.scaled(2, 1)))
+        } else {
+            known
+        }
     }
 
     /// What may be spent on pictures, as their publishers send them: the estimate less sound and what was sent again in the last
     /// second, less the headers of what is left.
-    #[must_use]
-    pub fn budget(&self, now: Instant) -> Bitrate {
+    fn known_budget(&self, now: Instant) -> Bitrate {
         let Some(watch) = &self.watch else { return self.settings.start };
         let estimate = watch.estimator.estimate();
         let spent = |spending| watch.spent.rate(now, spending);
@@ -111,6 +150,7 @@ impl Bandwidth {
         self.watch.get_or_insert_with(|| {
             Box::new(Watch {
                 estimator: Estimator::new(self.settings),
+                begun: now,
                 spent: Spent::new(now),
                 burst: None,
                 uncounted: 0,
@@ -217,6 +257,9 @@ impl Bandwidth {
         }
     }
 
+    pub fn debug(&self) -> String {
+        self.watch.as_ref().map(|w| w.estimator.debug()).unwrap_or_default()
+    }
     /// Probes that began and those that found a rate, since this was last asked.
     pub fn count_probes(&mut self) -> (u32, u32) {
         let Some(watch) = &mut self.watch else { return (0, 0) };
@@ -276,6 +319,8 @@ impl Outlook {
 const PACING: (u64, u64) = (11, 10);
 /// The same, before anything is known (libwebrtc, `kDefaultPaceMultiplier`).
 const PACING_UNKNOWN: (u64, u64) = (5, 2);
+/// The first probes have an answer by then, or none comes.
+const UNKNOWN_MAX: Duration = Duration::from_millis(1_000);
 /// Of the estimate, at most, for what is sent again.
 const REPAIR_MAX: (u64, u64) = (1, 4);
 /// Of the estimate at the last allocation, below which another follows at once.

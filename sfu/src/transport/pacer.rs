@@ -22,6 +22,8 @@ pub struct Pacer<T: Copy> {
     retransmissions: Queue<T>,
     video: Queue<T>,
     rate: Option<Bitrate>,
+    /// Whether the rate is a guess, which what waits may exceed as far as it must.
+    guessed: bool,
     /// When everything released so far would have left at the rate.
     horizon: Instant,
     /// A burst goes on while `horizon` is before this.
@@ -73,6 +75,7 @@ impl<T: Copy> Pacer<T> {
             retransmissions: Queue::new(RETRANSMISSIONS_MAX),
             video: Queue::new(VIDEO_MAX),
             rate: None,
+            guessed: false,
             horizon: now,
             burst_end: now,
             pushed: now,
@@ -82,6 +85,13 @@ impl<T: Copy> Pacer<T> {
     /// Sets the rate of everything together. `None`: no limit. Zero: nothing but sound.
     pub const fn set_rate(&mut self, rate: Option<Bitrate>) {
         self.rate = rate;
+        self.guessed = false;
+    }
+
+    /// Sets a rate that nothing is known of: the first keyframes of a call leave within [`HURRIED`] nevertheless.
+    pub const fn guess_rate(&mut self, rate: Bitrate) {
+        self.rate = Some(rate);
+        self.guessed = true;
     }
 
     /// Appends a packet of `size` bytes (the whole datagram without IP and UDP).
@@ -220,11 +230,12 @@ impl<T: Copy> Pacer<T> {
         let rate = self.rate?;
         let bytes = u64::try_from(self.waiting_bytes()).unwrap_or(u64::MAX);
         let in_time = Bitrate::bps(bytes.saturating_mul(8)).scaled(1000, HURRIED_MS);
-        Some(rate.max(in_time).min(rate.scaled(HURRY.0, HURRY.1)))
+        let most = if self.guessed { Bitrate::MAX } else { rate.scaled(HURRY.0, HURRY.1) };
+        Some(rate.max(in_time).min(most))
     }
 
     fn has_room_for(&self, size: usize) -> bool {
-        let Some(rate) = self.rate else { return true };
+        let Some(rate) = self.rate.filter(|_| !self.guessed) else { return true };
         let waiting = self.waiting_bytes();
         let most = rate.scaled(HURRY.0 * DELAY_MAX_MS, HURRY.1 * 8 * 1000).as_bps();
         let fits = u64::try_from(waiting + size).is_ok_and(|bytes| bytes <= most);

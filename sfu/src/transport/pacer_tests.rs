@@ -128,6 +128,18 @@ fn a_probe_takes_what_waits_and_the_rest_makes_up_for_it() {
 }
 
 #[test]
+fn a_guessed_rate_holds_nothing_back_for_long() {
+    let (mut pacer, now) = pacer(None);
+    pacer.guess_rate(Bitrate::kbps(750));
+    for item in 0..200 {
+        pacer.push(now, Class::Video, 1_200, item).unwrap();
+    }
+    let bursts = bursts(&mut pacer, now);
+    let (last, _) = *bursts.last().unwrap();
+    assert!(bursts.len() > 10 && last < 800, "{last}");
+}
+
+#[test]
 fn a_rate_of_zero_lets_only_sound_through() {
     let (mut pacer, now) = pacer(None);
     pacer.push(now, Class::Video, 1200, 0).unwrap();

@@ -201,6 +201,19 @@ impl Estimator {
         self.round_trip
     }
 
+    pub fn debug(&self) -> String {
+        format!(
+            "{:?} thr {:?} usage {:?} q {:.0} lim {} loss {:?} {:.2} guard {:?}",
+            self.probes(),
+            self.throughput(),
+            self.usage(),
+            self.guard.queue_ms(),
+            self.is_limited(),
+            self.loss.state(),
+            self.loss.average(),
+            self.guard_limit()
+        )
+    }
     /// Whether transport-wide feedback has ever come.
     #[must_use]
     pub const fn has_feedback(&self) -> bool {
@@ -301,7 +314,8 @@ impl Estimator {
     /// When [`Self::timeout`] has something to do; `None` while only feedback can change anything.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let silent = self.silence.since.filter(|_| self.has_feedback);
+        let goes_on = self.has_feedback && self.silence.halved < HALVINGS_MAX;
+        let silent = self.silence.since.filter(|_| goes_on);
         let silent = silent.map(|since| since + SILENCE + HALVING * self.silence.halved);
         silent.into_iter().chain(self.prober.deadline()).min()
     }

@@ -111,10 +111,13 @@ impl Prober {
         let grows = wanted.desired > self.wanted.desired;
         self.wanted = wanted;
         let desired = wanted.desired.as_f64();
+        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        let is_steady = since(conditions.decreased).is_none_or(|passed| passed >= STEADY);
         if grows
             && matches!(self.phase, Phase::Idle)
             && conditions.is_clear
-            && conditions.was_limited
+            && (conditions.was_limited || is_steady)
+            && since(self.last).is_none_or(|passed| passed >= RESULT)
             && self.estimate < desired * ENOUGH
         {
             self.probe(now, &[(desired * ENOUGH).min(self.estimate * 2.0)], true);
@@ -216,7 +219,7 @@ impl Prober {
         if !self.is_on {
             return;
         }
-        let most = (self.wanted.most.as_f64() * AIM_MAX).min(self.max).max(self.start);
+        let most = (self.wanted.most.as_f64() * AIM_MAX).max(AIM_LEAST).min(self.max);
         let mut highest = 0.0;
         for rate in rates {
             if highest >= most {
@@ -273,6 +276,9 @@ const FURTHER: f64 = 0.7;
 const ENOUGH: f64 = 1.2;
 /// Times what is wanted, the most to probe for.
 const AIM_MAX: f64 = 1.5;
+/// A probe may go this high whatever is wanted, in bits per second: the top layer of a camera with a step's margin. Layers are measured
+/// for some seconds before their rates are known, and a thumbnail may fill the screen in a moment.
+const AIM_LEAST: f64 = 2_500e3;
 /// Of the estimate before: a large drop (libwebrtc).
 const DROP: f64 = 0.66;
 /// Of the estimate before a drop, to be probed (libwebrtc).
@@ -332,10 +338,12 @@ mod tests {
     #[test]
     fn no_probe_goes_beyond_one_and_a_half_of_what_is_wanted() {
         let (mut prober, now) = (Prober::new(true, 300e3, 1e8), start());
-        prober.set_wanted(now, wanting(1_000), &clear(now));
+        prober.set_wanted(now, wanting(1_500), &clear(now));
         prober.tick(now, &clear(now));
-        assert_eq!(rates(&mut prober), [900, 1500]);
-        prober.set_estimate(now, 1_490e3, &clear(now));
+        assert_eq!(rates(&mut prober), [900, 1800]);
+        prober.set_estimate(now, 1_790e3, &clear(now));
+        assert_eq!(rates(&mut prober), [2500]);
+        prober.set_estimate(now, 2_490e3, &clear(now));
         assert_eq!(rates(&mut prober), [0; 0]);
     }
 
@@ -389,6 +397,7 @@ mod tests {
         prober.set_estimate(now, 400e3, &clear(now));
         prober.set_wanted(now, wanting(1_600), &clear(now));
         assert_eq!(rates(&mut prober), [800]);
+        let now = now + ms(100);
         prober.set_estimate(now, 790e3, &clear(now));
         assert_eq!(rates(&mut prober), [1580]);
     }

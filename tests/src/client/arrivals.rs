@@ -74,11 +74,18 @@ impl Arrivals {
                     type_tcc_packet
                 }
             };
-            chunks.push(PacketStatusChunk::RunLengthChunk(RunLengthChunk {
-                type_tcc: StatusChunkTypeTcc::RunLengthChunk,
-                packet_status_symbol: symbol,
-                run_length: 1,
-            }));
+            match chunks.last_mut() {
+                Some(PacketStatusChunk::RunLengthChunk(run))
+                    if run.packet_status_symbol == symbol =>
+                {
+                    run.run_length += 1;
+                }
+                Some(_) | None => chunks.push(PacketStatusChunk::RunLengthChunk(RunLengthChunk {
+                    type_tcc: StatusChunkTypeTcc::RunLengthChunk,
+                    packet_status_symbol: symbol,
+                    run_length: 1,
+                })),
+            }
         }
         let feedback = TransportLayerCc {
             sender_ssrc: own,

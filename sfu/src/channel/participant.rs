@@ -168,6 +168,20 @@ impl Participant {
         self.slots.iter().filter_map(|slot| slot.sender_report(now_ntp)).collect()
     }
 
+    /// Sends nothing any more of what waits in a slot, but the numbers that it has already: a hole would be asked for. Returns of how
+    /// many packets.
+    pub fn hollow_out(&mut self, slot: SlotId) -> usize {
+        let pacer = &mut self.transport.pacer;
+        pacer.drop_where(|waiting| waiting.slot == slot && waiting.resend);
+        pacer.change_where(|waiting| {
+            let is_meant = waiting.slot == slot && !waiting.hollow;
+            is_meant.then(|| {
+                waiting.hollow = true;
+                HOLLOW
+            })
+        })
+    }
+
     /// Lets the pacer follow the estimate; a drop of it is followed by an allocation at once.
     pub fn follow_estimate(&mut self, now: Instant) {
         let pacer = &mut self.transport.pacer;
@@ -190,6 +204,9 @@ impl Participant {
         self.transport.round_trip.unwrap_or(ROUND_TRIP_GUESS)
     }
 }
+
+/// Bytes of a packet without payload: header with extensions and the cipher's tag.
+pub const HOLLOW: u16 = 60;
 
 /// Sender reports make sound and picture meet, so the first comes early; then once a second, as browsers do for pictures.
 pub const FIRST_REPORT: Duration = Duration::from_millis(250);

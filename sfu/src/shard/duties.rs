@@ -10,6 +10,7 @@ use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_IN
 use crate::channel::speakers::Speaking;
 use crate::channel::{ChannelKey, VoiceChannel, VoiceKey};
 use crate::command::Pictures;
+use crate::drop::DropReason;
 use crate::event::{Event, LostReason, Reason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::{Direction, ProbeStage};
@@ -249,6 +250,7 @@ impl Shard {
     fn aim(&mut self, now: Instant, key: ParticipantKey) {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let (mut waiting, mut watched, mut is_news) = (Vec::new(), Vec::new(), false);
+        let mut paused = Vec::new();
         for slot in &mut participant.slots {
             let Some(subscription) = slot.subscription.as_mut() else { continue };
             let (before, wanted) = (subscription.reason, subscription.demand);
@@ -260,11 +262,18 @@ impl Shard {
                 subscription.aim(target, publication);
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));
+                if target.layer.is_none() {
+                    paused.push(slot.spec.id);
+                }
                 if subscription.selector.wants_keyframe().is_some() {
                     waiting.push(slot.spec.id);
                 }
             }
             is_news |= subscription.reason != before;
+        }
+        for slot in paused {
+            let hollow = participant.hollow_out(slot);
+            self.counters.dropped.add(DropReason::Paused, hollow as u64);
         }
         for slot in waiting {
             self.want_keyframe(now, key, slot);

@@ -120,6 +120,9 @@ impl Participant {
                 return Fill::Full;
             }
             let outcome = match self.next_to_send(sending.now) {
+                Some(Next::Packet(outgoing, _, probe)) if outgoing.hollow => {
+                    self.send_hollow(path, &outgoing, probe, sending)
+                }
                 Some(Next::Packet(outgoing, kind, probe)) => {
                     self.send(path, &outgoing, kind, probe, sending)
                 }
@@ -169,7 +172,8 @@ impl Participant {
         };
         if let Some(entry) = self.transport.sent.recent(nth % PADDING_VARIETY, repeats) {
             let sent::Entry { slot, publication, history: key, rewrite, .. } = entry;
-            let outgoing = Outgoing { slot, resend: true, publication, key, rewrite };
+            let outgoing =
+                Outgoing { slot, resend: true, hollow: false, publication, key, rewrite };
             if self.send(path, &outgoing, sent::Kind::Padding, Some(probe), sending).is_ok() {
                 return Ok(());
             }
@@ -179,6 +183,34 @@ impl Participant {
             self.transport.bandwidth.end_burst();
         }
         bare.ok_or(DropReason::RtxNotNegotiated)
+    }
+
+    /// Sends the number of a packet of which nothing else is of use any more.
+    fn send_hollow(
+        &mut self,
+        path: Path,
+        outgoing: &Outgoing,
+        probe: Option<ProbeId>,
+        sending: &mut Sending<'_>,
+    ) -> Result<(), DropReason> {
+        let slot = self.slots.get_mut(usize::from(outgoing.slot.0));
+        let slot = slot.ok_or(DropReason::SlotChanged)?;
+        let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
+        let postmark = Postmark {
+            neighbours: Neighbours::default(),
+            publication: outgoing.publication,
+            transport_sequence: counted.then(|| self.transport.sent.next()),
+            absolute_send_time: sending.absolute_send_time,
+        };
+        let sealer = self.transport.sealer().ok_or(DropReason::ReceiverNotConnected)?;
+        let mut length = None;
+        let _ = sending.out.write(path, |room| {
+            length = slot.write_hollow(room, &outgoing.rewrite, postmark, sealer);
+            length
+        });
+        let length = length.ok_or(DropReason::SealFailed)?;
+        self.log(sending, outgoing, sent::Kind::Padding, probe, (length, 0, counted));
+        Ok(())
     }
 
     /// Sends a packet that carries nothing.
@@ -204,6 +236,7 @@ impl Participant {
         let outgoing = Outgoing {
             slot,
             resend: true,
+            hollow: false,
             publication: PublicationId(0),
             key: HistoryKey(0),
             rewrite: Rewrite::default(),

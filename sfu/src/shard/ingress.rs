@@ -7,7 +7,7 @@ use slotmap::SlotMap;
 
 use super::Shard;
 use super::handshakes::Admission;
-use crate::channel::participant::{Participant, ParticipantKey};
+use crate::channel::participant::{HOLLOW, Participant, ParticipantKey};
 use crate::demux::{Kind, classify};
 use crate::drop::DropReason;
 use crate::event::Event;
@@ -18,9 +18,10 @@ use crate::packet::stun::BindingRequest;
 use crate::publication::history::HistoryKey;
 use crate::publication::streams::{Origin, Role};
 use crate::publication::{Feed, Incoming, Publication, PublicationKey, Received, Subscriber};
-use crate::subscription::forward::{Clocks, Course, Offered, Taken};
+use crate::subscription::forward::{Clocks, Course, Offered, Outgoing, Taken};
 use crate::transport::Handshake;
 use crate::transport::ice::Verdict;
+use crate::transport::pacer::PacerFull;
 
 impl Shard {
     pub(super) fn datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
@@ -296,22 +297,24 @@ impl Participant {
         let Taken { outgoing, course } =
             self.slot(slot).ok_or(DropReason::SlotChanged)?.offer(offered)?;
         let size = offered.length + PACKET_OVERHEAD;
-        let pacer = &mut self.transport.pacer;
-        let mut queued = pacer.push(now, offered.class, size, outgoing);
-        if queued.is_err() && course == Course::Switched {
-            // What is left of the layer before is of no use any more, and stands in the way of the keyframe that begins this one.
-            pacer.drop_where(|waiting| waiting.slot == slot && !waiting.resend);
-            queued = pacer.push(now, offered.class, size, outgoing);
-        }
-        if queued.is_err() && std::env::var("DBG").is_ok() {
-            eprintln!(
-                "FULL {:?} {:?} {} {:?} {:?}",
-                self.id,
-                now,
-                self.transport.pacer.queued_bytes(),
-                self.transport.bandwidth.estimate(),
-                self.transport.pacer.delay(now)
-            );
+        let mut queued = self.transport.pacer.push(now, offered.class, size, outgoing);
+        if queued.is_err() {
+            // What waits would come too late, and stands in the way of what follows.
+            self.hollow_out(slot);
+            let hollow = Outgoing { hollow: true, ..outgoing };
+            let pacer = &mut self.transport.pacer;
+            queued = if course == Course::Switched {
+                pacer.push(now, offered.class, size, outgoing)
+            } else {
+                let _number = pacer.push(now, offered.class, HOLLOW.into(), hollow);
+                Err(PacerFull)
+            };
+            if queued.is_err()
+                && let Some(subscription) =
+                    self.slot(slot).and_then(|slot| slot.subscription.as_mut())
+            {
+                subscription.selector.interrupt();
+            }
         }
         queued.map(|()| course).map_err(|_| DropReason::PacerFull)
     }

@@ -162,7 +162,7 @@ impl Shard {
 
     fn unsubscribe(&mut self, member: ParticipantKey, slot: SlotId) {
         let Some(participant) = self.tables.participants.get_mut(member) else { return };
-        participant.transport.pacer.drop_where(|outgoing| outgoing.slot == slot);
+        participant.hollow_out(slot);
         let Some(subscription) = participant.slot(slot).and_then(|slot| slot.subscription.take())
         else {
             return;

@@ -111,12 +111,12 @@ impl Bandwidth {
     }
 
     /// What may be spent on pictures, of which those that are sent cost `spent` at the last allocation. While nothing is known of the
-    /// link, layers that turn out to cost more than their first packets said are kept: taking them back would be a guess as well.
+    /// link, layers that turn out to cost more than their first packets said are kept: taking them back would be a guess as well. That ends where the first probe ends, at three times the start.
     #[must_use]
     pub fn budget(&self, now: Instant, spent: Bitrate) -> Bitrate {
         let known = self.known_budget(now);
         if self.is_unknown(now) {
-            known.max(spent.scaled(2, 1).min(self.settings.start.scaled(2, 1)))
+            known.max(spent.scaled(2, 1).min(self.settings.start.scaled(3, 1)))
         } else {
             known
         }

@@ -8,7 +8,8 @@
 //!                                                          └── a ◄── set_target(a) ─────┘
 //! ```
 //!
-//! From everywhere `set_target(None)` leads to `Paused`, and another target replaces the one waited for.
+//! From everywhere `set_target(None)` leads to `Paused`, and another target replaces the one waited for. `interrupt` leads back to
+//! `Waiting`.
 //!
 //! Another encoding goes on with a keyframe of its own. Within one encoding layers change at the beginning of a picture: down
 //! at once where nothing is lacking of what the lower one needs, up in space with a keyframe (or while nothing of the lowest
@@ -114,6 +115,13 @@ impl Selector {
                 }
             }
         };
+    }
+
+    /// What flowed did not reach the receiver whole: it begins anew, with a keyframe.
+    pub const fn interrupt(&mut self) {
+        if let Some(next) = self.target() {
+            self.state = State::Waiting { next };
+        }
     }
 
     /// Decides on a packet. All packets of a frame share its fate, however late.

@@ -219,7 +219,9 @@ impl Shard {
             return;
         }
         participant.agenda.allocation = now + ALLOCATION_INTERVAL;
-        let (mut wants, mut layers, mut most) = (Vec::new(), Vec::new(), Bitrate::ZERO);
+        let (mut wants, mut layers) = (Vec::new(), Vec::new());
+        // What everything there is could cost, and what was given would.
+        let (mut most, mut given) = (Bitrate::ZERO, Bitrate::ZERO);
         for slot in participant.slots_of(MediaKind::Video) {
             let carried = slot.subscription.as_ref().filter(|it| it.is_carried());
             let Some(publication) =
@@ -229,13 +231,17 @@ impl Shard {
             };
             wants.push(slot.want(publication, participant.prefer.pictures));
             let offered = publication.layers(now);
+            let target = participant.targets.get(WantId(publication.spec.id.0));
+            let flows = target.and_then(|target| target.layer);
+            let flows = offered.iter().find(|layer| Some(layer.id) == flows);
+            given = given + flows.map_or(Bitrate::ZERO, |layer| layer.bitrate);
             most = most + offered.iter().map(|layer| layer.bitrate).max().unwrap_or_default();
             layers.push(offered);
         }
         let layers: Vec<&[Layer]> = layers.iter().map(|layers| layers.as_slice()).collect();
         let limit = participant.prefer.budget.unwrap_or(Bitrate::MAX);
         let bandwidth = &mut participant.transport.bandwidth;
-        let budget = Budget { estimate: bandwidth.budget(now, participant.targets.total), limit };
+        let budget = Budget { estimate: bandwidth.budget(now, given), limit };
         participant.targets = allocate(now, budget, &wants, &layers, &participant.targets);
         let most = match participant.prefer.pictures {
             Pictures::Automatic => most,

@@ -50,7 +50,7 @@ impl Shard {
             let Transport { bandwidth, pacer, .. } = &mut participant.transport;
             let rest = match bandwidth.burst() {
                 Some(burst) => Some(burst.due().unwrap_or(now)),
-                None => pacer.deadline(),
+                None => pacer.deadline().into_iter().chain(bandwidth.padding_due()).min(),
             };
             self.ready.pop();
             if let Some(paced) = rest {
@@ -93,8 +93,8 @@ impl Shard {
 enum Next {
     /// A packet of the pacer, and the probe that it is part of.
     Packet(Outgoing, sent::Kind, Option<ProbeId>),
-    /// Padding for a probe.
-    Padding(ProbeId),
+    /// Padding, and the probe that it is part of.
+    Padding(Option<ProbeId>),
 }
 
 /// What sending to one participant needs beside the participant.
@@ -142,28 +142,30 @@ impl Participant {
             true => sent::Kind::Resend,
             false => sent::Kind::Media,
         };
+        let is_padded = bandwidth.padding_due().is_some_and(|due| due <= now);
         let Some(burst) = bandwidth.burst() else {
-            return pacer.pop(now).map(|it| Next::Packet(it, kind_of(&it), None));
+            let packet = pacer.pop(now).map(|it| Next::Packet(it, kind_of(&it), None));
+            return packet.or_else(|| is_padded.then_some(Next::Padding(None)));
         };
         let probe = burst.id();
         let is_due = burst.due().is_none_or(|due| due <= now);
         let outgoing = if is_due { pacer.take(now) } else { pacer.take_sound(now) };
         match outgoing {
             Some(outgoing) => Some(Next::Packet(outgoing, kind_of(&outgoing), Some(probe))),
-            None if is_due => Some(Next::Padding(probe)),
+            None if is_due => Some(Next::Padding(Some(probe))),
             None => None,
         }
     }
 
-    /// Sends a packet of padding for a probe: one of the last packets once more, or one that carries nothing. Where there is no stream
+    /// Sends a packet of padding: one of the last packets once more, or one that carries nothing. Where there is no stream
     /// for either, the probe ends.
     fn pad(
         &mut self,
         path: Path,
-        probe: ProbeId,
+        probe: Option<ProbeId>,
         sending: &mut Sending<'_>,
     ) -> Result<(), DropReason> {
-        let nth = self.transport.bandwidth.burst().map_or(0, |burst| burst.padding());
+        let nth = self.transport.bandwidth.count_padding();
         let slots = &self.slots;
         let repeats = |entry: &sent::Entry<PublicationId>| {
             slots
@@ -174,13 +176,13 @@ impl Participant {
             let sent::Entry { slot, publication, history: key, rewrite, .. } = entry;
             let outgoing =
                 Outgoing { slot, resend: true, hollow: false, publication, key, rewrite };
-            if self.send(path, &outgoing, sent::Kind::Padding, Some(probe), sending).is_ok() {
+            if self.send(path, &outgoing, sent::Kind::Padding, probe, sending).is_ok() {
                 return Ok(());
             }
         }
         let bare = self.pad_bare(path, probe, sending);
         if bare.is_none() {
-            self.transport.bandwidth.end_burst();
+            self.transport.bandwidth.end_padding(sending.now);
         }
         bare.ok_or(DropReason::RtxNotNegotiated)
     }
@@ -214,7 +216,12 @@ impl Participant {
     }
 
     /// Sends a packet that carries nothing.
-    fn pad_bare(&mut self, path: Path, probe: ProbeId, sending: &mut Sending<'_>) -> Option<()> {
+    fn pad_bare(
+        &mut self,
+        path: Path,
+        probe: Option<ProbeId>,
+        sending: &mut Sending<'_>,
+    ) -> Option<()> {
         let slot = self
             .slots
             .iter_mut()
@@ -241,7 +248,7 @@ impl Participant {
             key: HistoryKey(0),
             rewrite: Rewrite::default(),
         };
-        self.log(sending, &outgoing, sent::Kind::Padding, Some(probe), (length?, 0, true));
+        self.log(sending, &outgoing, sent::Kind::Padding, probe, (length?, 0, true));
         Some(())
     }
 
@@ -335,7 +342,7 @@ impl Participant {
         if probe.is_some()
             && let Some(burst) = bandwidth.burst()
         {
-            burst.sent(sending.now, wire, kind == sent::Kind::Padding);
+            burst.sent(sending.now, wire);
         }
     }
 }

@@ -30,6 +30,10 @@ struct Watch {
     allocated: Bitrate,
     wanted: Bitrate,
     told: Option<(Instant, Outlook)>,
+    /// When everything sent so far would have left at the estimate.
+    filled: Instant,
+    /// Packets of padding so far.
+    padded: usize,
     probes: (u32, u32),
 }
 
@@ -101,22 +105,23 @@ impl Bandwidth {
         }
     }
 
-    /// Whether nothing is known of the link yet but what an estimate begins with: until the first probe found something, for
+    /// Whether nothing is known of the link yet but what an estimate begins with: until the first probes found something, for
     /// [`UNKNOWN_MAX`] at most.
     fn is_unknown(&self, now: Instant) -> bool {
         self.watch.as_ref().is_none_or(|watch| {
             let (_, found) = watch.estimator.probes();
-            found == 0 && now.saturating_duration_since(watch.begun) < UNKNOWN_MAX
+            found < FIRST_PROBES && now.saturating_duration_since(watch.begun) < UNKNOWN_MAX
         })
     }
 
-    /// What may be spent on pictures, of which those that are sent cost `spent` at the last allocation. While nothing is known of the
-    /// link, layers that turn out to cost more than their first packets said are kept: taking them back would be a guess as well. That ends where the first probe ends, at three times the start.
+    /// What may be spent on pictures, of which those that were given would cost `given` now. While nothing is known of the link, layers
+    /// that turn out to cost more than their first packets said are kept: taking them back would be a guess as well, and a step that is
+    /// taken back is not tried again for seconds. No more than the second probe sends anyway.
     #[must_use]
-    pub fn budget(&self, now: Instant, spent: Bitrate) -> Bitrate {
+    pub fn budget(&self, now: Instant, given: Bitrate) -> Bitrate {
         let known = self.known_budget(now);
         if self.is_unknown(now) {
-            known.max(spent.scaled(2, 1).min(self.settings.start.scaled(3, 1)))
+            known.max(given.min(self.settings.start.scaled(6, 1)))
         } else {
             known
         }
@@ -157,6 +162,8 @@ impl Bandwidth {
                 allocated: Bitrate::ZERO,
                 wanted: Bitrate::ZERO,
                 told: None,
+                filled: now,
+                padded: 0,
                 probes: (0, 0),
             })
         })
@@ -168,6 +175,7 @@ impl Bandwidth {
         let Some(watch) = &mut self.watch else { return };
         let Departure { spending, wire, payload, counted } = *departure;
         watch.spent.add(now, spending, wire, payload);
+        watch.fill(now, wire);
         if counted {
             watch.estimator.sent(now, wire + std::mem::take(&mut watch.uncounted));
         } else {
@@ -250,11 +258,28 @@ impl Bandwidth {
         watch.burst.as_mut()
     }
 
-    /// Gives up the probe that is being sent: there is nothing to send.
-    pub fn end_burst(&mut self) {
+    /// When a packet of padding is due: while it is being found out whether losses still limit the estimate, all of that is sent.
+    #[must_use]
+    pub fn padding_due(&self) -> Option<Instant> {
+        let watch = self.watch.as_ref()?;
+        watch.estimator.padding().map(|_| watch.filled)
+    }
+
+    /// Gives up the probe that is being sent, and padding for a while: there is nothing to send.
+    pub fn end_padding(&mut self, now: Instant) {
         if let Some(watch) = &mut self.watch {
             watch.burst = None;
+            watch.filled = now + FILLED_MAX;
         }
+    }
+
+    /// Counts a packet of padding; returns how many there were before.
+    pub fn count_padding(&mut self) -> usize {
+        self.watch.as_mut().map_or(0, |watch| {
+            let before = watch.padded;
+            watch.padded = before.wrapping_add(1);
+            before
+        })
     }
 
     pub fn debug(&self) -> String {
@@ -285,6 +310,13 @@ impl Bandwidth {
 }
 
 impl Watch {
+    fn fill(&mut self, now: Instant, wire: usize) {
+        let bits = u64::try_from(wire).unwrap_or(u64::MAX).saturating_mul(8 * 1_000_000_000);
+        let nanos = bits.checked_div(self.estimator.estimate().as_bps()).unwrap_or(0);
+        let from = self.filled.max(now.checked_sub(CATCHING_UP).unwrap_or(now));
+        self.filled = (from + Duration::from_nanos(nanos)).min(now + FILLED_MAX);
+    }
+
     fn outlook(&self, now: Instant) -> Outlook {
         // Between 0 and 1,000.
         let loss = Bitrate::from_f64(self.estimator.loss() * 1_000.0).as_bps();
@@ -319,6 +351,8 @@ impl Outlook {
 const PACING: (u64, u64) = (11, 10);
 /// The same, before anything is known (libwebrtc, `kDefaultPaceMultiplier`).
 const PACING_UNKNOWN: (u64, u64) = (5, 2);
+/// The probes with which an estimate begins.
+const FIRST_PROBES: u32 = 2;
 /// The first probes have an answer by then, or none comes.
 const UNKNOWN_MAX: Duration = Duration::from_millis(1_000);
 /// Of the estimate, at most, for what is sent again.
@@ -327,6 +361,10 @@ const REPAIR_MAX: (u64, u64) = (1, 4);
 const DROP: (u64, u64) = (97, 100);
 /// Nobody is probed for more than this that looks at less (libwebrtc, `probe_controller.cc`, `kDefaultMaxProbingBitrate`).
 const UNASKED_MAX: Bitrate = Bitrate::kbps(5_000);
+/// Padding makes up for no more than this: it stands in for what might have been sent, not for what was not.
+const CATCHING_UP: Duration = Duration::from_millis(20);
+/// A keyframe is not waited for longer than this.
+const FILLED_MAX: Duration = Duration::from_millis(500);
 /// People look at it.
 const OUTLOOK_INTERVAL: Duration = Duration::from_secs(1);
 

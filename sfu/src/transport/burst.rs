@@ -15,8 +15,6 @@ pub struct Burst {
     bytes: usize,
     packets: u8,
     sent: usize,
-    /// Packets of padding so far.
-    padding: usize,
 }
 
 impl Burst {
@@ -30,7 +28,6 @@ impl Burst {
             bytes: usize::try_from(probe.bytes).unwrap_or(usize::MAX),
             packets: probe.packets,
             sent: 0,
-            padding: 0,
         }
     }
 
@@ -38,12 +35,6 @@ impl Burst {
     #[must_use]
     pub const fn id(&self) -> ProbeId {
         self.id
-    }
-
-    /// How many packets of padding were sent for it.
-    #[must_use]
-    pub const fn padding(&self) -> usize {
-        self.padding
     }
 
     /// Whether all of it was sent.
@@ -61,12 +52,11 @@ impl Burst {
     }
 
     /// A packet of it was sent.
-    pub fn sent(&mut self, now: Instant, bytes: usize, is_padding: bool) {
+    pub fn sent(&mut self, now: Instant, bytes: usize) {
         self.begun.get_or_insert(now);
         self.sent = self.sent.saturating_add(bytes);
         self.bytes = self.bytes.saturating_sub(bytes);
         self.packets = self.packets.saturating_sub(1);
-        self.padding += usize::from(is_padding);
     }
 }
 
@@ -90,10 +80,9 @@ mod tests {
         // 1,200 bytes take 10 ms.
         for n in 0..5 {
             assert!(!burst.is_over(), "{n}");
-            burst.sent(now + Duration::from_millis(n * 10), 1_200, n > 0);
+            burst.sent(now + Duration::from_millis(n * 10), 1_200);
             assert_eq!(burst.due(), Some(now + Duration::from_millis(n * 10 + 10)));
         }
         assert!(burst.is_over());
-        assert_eq!(burst.padding(), 4);
     }
 }

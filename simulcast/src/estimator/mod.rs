@@ -137,6 +137,8 @@ struct Silence {
     halved: u32,
     /// The estimate before it was halved.
     before: f64,
+    /// When the last silence ended in which it was: what was lost until then was lost with the link.
+    ended: Option<Instant>,
 }
 
 /// What one feedback said, taken together.
@@ -260,6 +262,10 @@ impl Estimator {
     /// Takes in one feedback: its packets in the order of their numbers, each told once, or twice where it was lost at first.
     pub fn feedback(&mut self, now: Instant, packets: impl Iterator<Item = Told>) {
         let mut round = Round::default();
+        let mut packets = packets.peekable();
+        if packets.peek().is_some() {
+            self.end_silence(now);
+        }
         for packet in packets {
             let packet = Told { sent: packet.sent.min(now), ..packet };
             self.packet(now, &packet, &mut round);
@@ -267,7 +273,6 @@ impl Estimator {
         if round.told == 0 {
             return;
         }
-        self.end_silence(now);
         self.has_feedback = true;
         if let Some(answer_us) = round.answer_us {
             // Departure to arrival, on two clocks: only its changes mean something.
@@ -348,7 +353,9 @@ impl Estimator {
             Fate::Unreported if self.has(Part::FeedbackLoss) => self.throughput.begin_sample(),
             Fate::Lost | Fate::Unreported => {
                 round.told = round.told.saturating_add(1);
-                self.loss.packet(packet.sent, bytes, true);
+                if self.silence.ended.is_none_or(|ended| packet.sent >= ended) {
+                    self.loss.packet(packet.sent, bytes, true);
+                }
             }
         }
     }
@@ -474,6 +481,9 @@ impl Estimator {
         }
         (self.silence.since, self.silence.halved) = (None, 0);
         if halved > 0 {
+            let (min, max) = self.bounds();
+            self.silence.ended = Some(now);
+            self.loss = LossBased::new(min, max);
             self.prober.resume(now, before);
         }
     }

@@ -16,6 +16,7 @@ use crate::relay::ShardSet;
 use crate::relay::message::{Message, Report};
 use crate::subscription::forward::Outgoing;
 use crate::subscription::slot::Slot;
+use crate::transport::Transport;
 use crate::transport::pacer::Class;
 use crate::transport::sent::Resend;
 
@@ -142,7 +143,8 @@ impl Shard {
         self.counters.nacked_packets.add(Direction::Received, asked);
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let round_trip = participant.round_trip();
-        let is_enough = participant.transport.bandwidth.repairs_too_much(now);
+        let Transport { bandwidth, pacer, .. } = &participant.transport;
+        let is_enough = bandwidth.repairs_too_much(now) || pacer.delay(now) > REPAIR_DELAY_MAX;
         let dropped = &mut self.counters.dropped;
         let Some(slot) = participant.slot_by_ssrc(media) else { return };
         if participant.slot(slot).is_none_or(|slot| slot.spec.rtx.is_none()) {
@@ -242,6 +244,9 @@ impl Shard {
             .wrapping_add(ntp_units(at.saturating_duration_since(self.config.start)))
     }
 }
+
+/// A repair that would wait longer than this behind others comes too late.
+const REPAIR_DELAY_MAX: Duration = Duration::from_millis(250);
 
 /// Longer than any round trip over which people can talk.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(5);

@@ -105,26 +105,21 @@ impl Bandwidth {
         }
     }
 
-    /// Whether nothing is known of the link yet but what an estimate begins with: until the first probes found something, for
-    /// [`UNKNOWN_MAX`] at most.
+    /// Whether nothing speaks against what is sent yet: in the first [`UNKNOWN_MAX`], unless the link shows a limit.
     fn is_unknown(&self, now: Instant) -> bool {
         self.watch.as_ref().is_none_or(|watch| {
-            let (_, found) = watch.estimator.probes();
-            found < FIRST_PROBES && now.saturating_duration_since(watch.begun) < UNKNOWN_MAX
+            let passed = now.saturating_duration_since(watch.begun);
+            watch.estimator.is_unhindered() && passed < UNKNOWN_MAX
         })
     }
 
     /// What may be spent on pictures, of which those that were given would cost `given` now. While nothing is known of the link, layers
     /// that turn out to cost more than their first packets said are kept: taking them back would be a guess as well, and a step that is
-    /// taken back is not tried again for seconds. No more than the second probe sends anyway.
+    /// taken back is not tried again for seconds. No more than [`GIVEN_MAX`].
     #[must_use]
     pub fn budget(&self, now: Instant, given: Bitrate) -> Bitrate {
         let known = self.known_budget(now);
-        if self.is_unknown(now) {
-            known.max(given.min(self.settings.start.scaled(6, 1)))
-        } else {
-            known
-        }
+        if self.is_unknown(now) { known.max(given.min(GIVEN_MAX)) } else { known }
     }
 
     /// What may be spent on pictures, as their publishers send them: the estimate less sound and what was sent again in the last
@@ -351,8 +346,8 @@ impl Outlook {
 const PACING: (u64, u64) = (11, 10);
 /// The same, before anything is known (libwebrtc, `kDefaultPaceMultiplier`).
 const PACING_UNKNOWN: (u64, u64) = (5, 2);
-/// The probes with which an estimate begins.
-const FIRST_PROBES: u32 = 2;
+/// The top layer of one camera, which the probes of the start aim at too.
+const GIVEN_MAX: Bitrate = Bitrate::kbps(2_500);
 /// The first probes have an answer by then, or none comes.
 const UNKNOWN_MAX: Duration = Duration::from_millis(1_000);
 /// Of the estimate, at most, for what is sent again.

@@ -137,7 +137,7 @@ struct Silence {
     halved: u32,
     /// The estimate before it was halved.
     before: f64,
-    /// When the last silence ended in which it was: what was lost until then was lost with the link.
+    /// When the last silence ended in which it was, or the route changed: what was lost until then was lost with the link.
     ended: Option<Instant>,
 }
 
@@ -228,6 +228,14 @@ impl Estimator {
         (self.prober.made(), self.found)
     }
 
+    /// Whether the link has never shown a limit: no queue grew, and no losses did.
+    #[must_use]
+    pub fn is_unhindered(&self) -> bool {
+        self.delay.control.decreased().is_none()
+            && self.usage() != Usage::Over
+            && self.loss.state() == LossState::Unlimited
+    }
+
     /// What is to be sent at least, padding included: to find out whether losses that limited the estimate still do.
     #[must_use]
     pub fn padding(&self) -> Option<Bitrate> {
@@ -303,7 +311,8 @@ impl Estimator {
         self.throughput = Throughput::default();
         self.loss = LossBased::new(min, max);
         self.guard = QueueGuard::new();
-        self.silence = Silence { last_sent: self.silence.last_sent, ..Silence::default() };
+        let last_sent = self.silence.last_sent;
+        self.silence = Silence { last_sent, ended: Some(now), ..Silence::default() };
         self.fallback.halve();
         self.prober.restart(half);
         self.settle(now);

@@ -190,7 +190,8 @@ impl Participant {
             (Pace::Guessed(rate), None) => pacer.guess_rate(rate),
             (Pace::At(rate), None) => pacer.set_rate(Some(rate)),
             (Pace::At(rate) | Pace::Guessed(rate), Some(budget)) => {
-                pacer.set_rate(Some(rate.min(budget)));
+                // The limit is for pictures on average, and obeyed by what is allocated; a keyframe may take more.
+                pacer.set_rate(Some(rate.min(budget.scaled(LIMIT_PEAK.0, LIMIT_PEAK.1))));
             }
         }
         if self.transport.bandwidth.has_dropped() {
@@ -207,6 +208,9 @@ impl Participant {
 
 /// Bytes of a packet without payload: header with extensions and the cipher's tag.
 pub const HOLLOW: u16 = 60;
+
+/// Times the limit that a person sets, for what leaves at a time.
+const LIMIT_PEAK: (u64, u64) = (5, 2);
 
 /// Sender reports make sound and picture meet, so the first comes early; then once a second, as browsers do for pictures.
 pub const FIRST_REPORT: Duration = Duration::from_millis(250);

@@ -188,21 +188,6 @@ impl Shard {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         participant.transport.bandwidth.timeout(now);
         participant.follow_estimate(now);
-        if std::env::var("DBG").is_ok() {
-            eprintln!(
-                "{:?} {:?} est {:?} budget {:?} pacer {:?} {} wanted {:?}/{:?} cost {:?} probes {:?}",
-                now - self.config.start,
-                participant.id,
-                participant.transport.bandwidth.estimate(),
-                participant.transport.bandwidth.budget(now, participant.targets.total),
-                participant.transport.pacer.delay(now),
-                participant.transport.pacer.queued_bytes(),
-                participant.targets.desired,
-                participant.targets.next_step,
-                participant.targets.total,
-                participant.transport.bandwidth.debug()
-            );
-        }
         let (begun, found) = participant.transport.bandwidth.count_probes();
         self.counters.probes.add(ProbeStage::Begun, begun.into());
         self.counters.probes.add(ProbeStage::Found, found.into());

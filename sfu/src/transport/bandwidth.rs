@@ -277,9 +277,6 @@ impl Bandwidth {
         })
     }
 
-    pub fn debug(&self) -> String {
-        self.watch.as_ref().map(|w| w.estimator.debug()).unwrap_or_default()
-    }
     /// Probes that began and those that found a rate, since this was last asked.
     pub fn count_probes(&mut self) -> (u32, u32) {
         let Some(watch) = &mut self.watch else { return (0, 0) };

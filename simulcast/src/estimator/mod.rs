@@ -203,19 +203,6 @@ impl Estimator {
         self.round_trip
     }
 
-    pub fn debug(&self) -> String {
-        format!(
-            "{:?} thr {:?} usage {:?} q {:.0} lim {} loss {:?} {:.2} guard {:?}",
-            self.probes(),
-            self.throughput(),
-            self.usage(),
-            self.guard.queue_ms(),
-            self.is_limited(),
-            self.loss.state(),
-            self.loss.average(),
-            self.guard_limit()
-        )
-    }
     /// Whether transport-wide feedback has ever come.
     #[must_use]
     pub const fn has_feedback(&self) -> bool {

@@ -68,7 +68,8 @@ fn a_picture_nobody_sees_is_not_sent_at_all_and_is_there_for_whoever_comes() {
                     Step::Run(secs(1)),
                     none.clone(),
                     Step::Joins { who: BOB, with: Devices::ALL },
-                    Step::Run(ms(700)),
+                    // Whoever comes learns first what the link carries.
+                    Step::Run(secs(2)),
                     Step::Sees {
                         who: BOB,
                         of: ALICE,

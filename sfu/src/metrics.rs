@@ -169,17 +169,18 @@ pub enum EstimateBand {
 impl EstimateBand {
     /// The band of an estimate.
     #[must_use]
-    pub const fn of(estimate: Bitrate) -> Self {
-        match estimate.as_bps().div_ceil(1_000) {
-            ..=100 => Self::K100,
-            ..=300 => Self::K300,
-            ..=600 => Self::K600,
-            ..=1_200 => Self::K1200,
-            ..=2_500 => Self::K2500,
-            ..=5_000 => Self::K5000,
-            ..=10_000 => Self::K10000,
-            _ => Self::More,
-        }
+    pub fn of(estimate: Bitrate) -> Self {
+        let kbps = estimate.as_bps().div_ceil(1_000);
+        let bands = [
+            (100, Self::K100),
+            (300, Self::K300),
+            (600, Self::K600),
+            (1_200, Self::K1200),
+            (2_500, Self::K2500),
+            (5_000, Self::K5000),
+            (10_000, Self::K10000),
+        ];
+        bands.into_iter().find(|(most, _)| kbps <= *most).map_or(Self::More, |(_, band)| band)
     }
 }
 
@@ -471,6 +472,21 @@ mod tests {
         assert_eq!(value(&sum, "confab_datagrams_total", Some("sent")), 11);
         assert_eq!(value(&sum, "confab_dropped_total", Some("too_old")), 100);
         assert_eq!(value(&sum, "confab_participants", None), 3);
+    }
+
+    #[test]
+    fn estimates_fall_into_the_bands_of_their_names() {
+        let name = |kbps| EstimateBand::of(Bitrate::kbps(kbps)).name();
+        assert_eq!(
+            [100, 101, 2_500, 9_000, 10_001].map(name),
+            ["100", "300", "2500", "10000", "inf"]
+        );
+        let (mut one, mut other) = (Counters::default(), Counters::default());
+        one.estimates.count(EstimateBand::K300);
+        other.estimates.count(EstimateBand::K300);
+        let mut sum = Snapshot::of(&one);
+        sum += &other;
+        assert_eq!(value(&sum, "confab_estimates", Some("300")), 2);
     }
 
     /// Prometheus, "Metric and label naming": a prefix of the application, base units, `_total` on counters.

@@ -19,6 +19,8 @@ use sfu::packet::extension::{Extension, ExtensionId, ExtensionIds};
 use sfu::transport::dtls::Certificate;
 use sfu::transport::srtp::{KeyingMaterial, MasterKey, Profile, Sealer};
 use sfu::{ChannelId, Format, MediaKind, ParticipantId, PublicationId, Shard, SlotId, Source};
+use simulcast::Bitrate;
+use simulcast::estimator::Settings;
 
 /// Everybody.
 pub(crate) struct Room {
@@ -49,7 +51,12 @@ impl Room {
         };
         let publisher = Sealer::new(PROFILE, &keys(0).remote).expect("the key fits");
         let mut room = Self {
-            shard: Shard::new(config),
+            // Nobody here answers, and what is measured is sending: at a rate that keeps nothing back.
+            shard: Shard::new(config).with_estimator(Settings {
+                start: Bitrate::kbps(100_000_000),
+                max: Bitrate::kbps(100_000_000),
+                ..Settings::default()
+            }),
             now,
             publisher,
             sequence: 0,

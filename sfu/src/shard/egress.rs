@@ -12,7 +12,7 @@ use super::ingress::PACKET_OVERHEAD;
 use super::{Shard, place};
 use crate::channel::participant::{Participant, ParticipantKey};
 use crate::drop::DropReason;
-use crate::media::{MediaKind, PublicationId};
+use crate::media::{MediaKind, PublicationId, SlotId};
 use crate::metrics::Counters;
 use crate::net::batch::{Fill, Path, SendBatch};
 use crate::packet::extension::Extension;
@@ -142,10 +142,14 @@ impl Participant {
             true => sent::Kind::Resend,
             false => sent::Kind::Media,
         };
-        let is_padded = bandwidth.padding_due().is_some_and(|due| due <= now);
         let Some(burst) = bandwidth.burst() else {
-            let packet = pacer.pop(now).map(|it| Next::Packet(it, kind_of(&it), None));
-            return packet.or_else(|| is_padded.then_some(Next::Padding(None)));
+            return match pacer.pop(now) {
+                Some(outgoing) => Some(Next::Packet(outgoing, kind_of(&outgoing), None)),
+                None => {
+                    let is_due = bandwidth.padding_due().is_some_and(|due| due <= now);
+                    is_due.then_some(Next::Padding(None))
+                }
+            };
         };
         let probe = burst.id();
         let is_due = burst.due().is_none_or(|due| due <= now);
@@ -159,6 +163,7 @@ impl Participant {
 
     /// Sends a packet of padding: one of the last packets once more, or one that carries nothing. Where there is no stream
     /// for either, the probe ends.
+    #[cold]
     fn pad(
         &mut self,
         path: Path,
@@ -188,6 +193,7 @@ impl Participant {
     }
 
     /// Sends the number of a packet of which nothing else is of use any more.
+    #[cold]
     fn send_hollow(
         &mut self,
         path: Path,
@@ -310,22 +316,7 @@ impl Participant {
         probe: Option<ProbeId>,
         (length, payload, counted): (usize, usize, bool),
     ) {
-        let wire = length + self.transport.overhead();
-        let is_picture = self
-            .slots
-            .get(usize::from(outgoing.slot.0))
-            .is_some_and(|slot| slot.spec.kind == MediaKind::Video);
-        let spending = match kind {
-            sent::Kind::Media if is_picture => Spending::Picture,
-            sent::Kind::Media => Spending::Sound,
-            sent::Kind::Resend => Spending::Repair,
-            sent::Kind::Padding => Spending::Padding,
-        };
-        if kind == sent::Kind::Padding {
-            sending.counters.packets_padding.count();
-        }
-        let Transport { sent, bandwidth, .. } = &mut self.transport;
-        sent.push(
+        self.transport.sent.push(
             sending.now,
             sent::Entry {
                 history: outgoing.key,
@@ -338,6 +329,34 @@ impl Participant {
                 probe,
             },
         );
+        if self.transport.bandwidth.is_watching() {
+            self.account(sending, outgoing.slot, kind, probe, (length, payload, counted));
+        }
+    }
+
+    /// Tells the estimate of a packet that left.
+    #[inline(never)]
+    fn account(
+        &mut self,
+        sending: &mut Sending<'_>,
+        slot: SlotId,
+        kind: sent::Kind,
+        probe: Option<ProbeId>,
+        (length, payload, counted): (usize, usize, bool),
+    ) {
+        let wire = length + self.transport.overhead();
+        let slot = self.slots.get(usize::from(slot.0));
+        let is_picture = slot.is_some_and(|slot| slot.spec.kind == MediaKind::Video);
+        let spending = match kind {
+            sent::Kind::Media if is_picture => Spending::Picture,
+            sent::Kind::Media => Spending::Sound,
+            sent::Kind::Resend => Spending::Repair,
+            sent::Kind::Padding => Spending::Padding,
+        };
+        if kind == sent::Kind::Padding {
+            sending.counters.packets_padding.count();
+        }
+        let bandwidth = &mut self.transport.bandwidth;
         bandwidth.sent(sending.now, &Departure { spending, wire, payload, counted });
         if probe.is_some()
             && let Some(burst) = bandwidth.burst()

@@ -21,7 +21,7 @@ use crate::publication::{Feed, Incoming, Publication, PublicationKey, Received, 
 use crate::subscription::forward::{Clocks, Course, Offered, Outgoing, Taken};
 use crate::transport::Handshake;
 use crate::transport::ice::Verdict;
-use crate::transport::pacer::PacerFull;
+use crate::transport::pacer::{Class, PacerFull};
 
 impl Shard {
     pub(super) fn datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
@@ -297,26 +297,35 @@ impl Participant {
         let Taken { outgoing, course } =
             self.slot(slot).ok_or(DropReason::SlotChanged)?.offer(offered)?;
         let size = offered.length + PACKET_OVERHEAD;
-        let mut queued = self.transport.pacer.push(now, offered.class, size, outgoing);
-        if queued.is_err() {
-            // What waits would come too late, and stands in the way of what follows.
-            self.hollow_out(slot);
-            let hollow = Outgoing { hollow: true, ..outgoing };
-            let pacer = &mut self.transport.pacer;
-            queued = if course == Course::Switched {
-                pacer.push(now, offered.class, size, outgoing)
-            } else {
-                let _number = pacer.push(now, offered.class, HOLLOW.into(), hollow);
-                Err(PacerFull)
-            };
-            if queued.is_err()
-                && let Some(subscription) =
-                    self.slot(slot).and_then(|slot| slot.subscription.as_mut())
-            {
-                subscription.selector.interrupt();
-            }
+        match self.transport.pacer.push(now, offered.class, size, outgoing) {
+            Ok(()) => Ok(course),
+            Err(PacerFull) => self.make_room(now, offered.class, size, outgoing, course),
         }
-        queued.map(|()| course).map_err(|_| DropReason::PacerFull)
+    }
+
+    /// Gives up what waits in a slot for one packet more: it would come too late, and stands in the way of what follows.
+    #[cold]
+    fn make_room(
+        &mut self,
+        now: Instant,
+        class: Class,
+        size: usize,
+        outgoing: Outgoing,
+        course: Course,
+    ) -> Result<Course, DropReason> {
+        self.hollow_out(outgoing.slot);
+        let pacer = &mut self.transport.pacer;
+        if course == Course::Switched && pacer.push(now, class, size, outgoing).is_ok() {
+            return Ok(course);
+        }
+        // The number was given already: it goes, and the picture begins anew.
+        let hollow = Outgoing { hollow: true, ..outgoing };
+        let _full = pacer.push(now, class, HOLLOW.into(), hollow);
+        let slot = self.slot(outgoing.slot);
+        if let Some(subscription) = slot.and_then(|slot| slot.subscription.as_mut()) {
+            subscription.selector.interrupt();
+        }
+        Err(DropReason::PacerFull)
     }
 
     /// Offers a slot what follows `first` and came before it: the rest of the keyframe that `first` begins, which was

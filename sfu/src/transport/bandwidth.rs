@@ -244,7 +244,15 @@ impl Bandwidth {
         self.watch.as_ref().and_then(|watch| watch.estimator.deadline())
     }
 
+    /// Whether anything is known of the link, so that what is sent is of interest.
+    #[must_use]
+    #[inline]
+    pub const fn is_watching(&self) -> bool {
+        self.watch.is_some()
+    }
+
     /// The probe that is being sent.
+    #[inline]
     pub fn burst(&mut self) -> Option<&mut Burst> {
         let watch = self.watch.as_mut()?;
         if watch.burst.as_ref().is_none_or(Burst::is_over) {
@@ -255,6 +263,7 @@ impl Bandwidth {
 
     /// When a packet of padding is due: while it is being found out whether losses still limit the estimate, all of that is sent.
     #[must_use]
+    #[inline]
     pub fn padding_due(&self) -> Option<Instant> {
         let watch = self.watch.as_ref()?;
         watch.estimator.padding().map(|_| watch.filled)

@@ -134,25 +134,27 @@ impl<T: Copy> Pacer<T> {
 
     /// The next packet that leaves now, if any does.
     pub fn pop(&mut self, now: Instant) -> Option<T> {
+        if let Some(sound) = self.take_sound(now) {
+            return Some(sound);
+        }
+        if self.retransmissions.first.is_none() && self.video.first.is_none() {
+            return None;
+        }
         let rate = self.hurried();
-        let queued = if let Some(sound) = self.audio.pop() {
-            sound
-        } else {
-            self.open_burst(now);
-            if rate.is_some() && self.horizon >= self.burst_end {
-                return None;
-            }
-            if rate == Some(Bitrate::ZERO) {
-                return None;
-            }
-            self.retransmissions.pop().or_else(|| self.video.pop())?
-        };
         if let Some(rate) = rate {
-            self.release(now, queued.size, rate);
+            self.open_burst(now);
+            if self.horizon >= self.burst_end || rate == Bitrate::ZERO {
+                return None;
+            }
+        }
+        let queued = self.retransmissions.pop().or_else(|| self.video.pop())?;
+        if let Some(rate) = rate {
+            self.horizon += time_of(queued.size.into(), rate);
         }
         Some(queued.item)
     }
 
+    /// What a packet takes that leaves whatever the rate.
     fn release(&mut self, now: Instant, size: u16, rate: Bitrate) {
         let released = self.horizon.max(now.checked_sub(BURST).unwrap_or(now));
         // Sound above the rate must not keep the rest waiting long after it has ended.
@@ -229,6 +231,7 @@ impl<T: Copy> Pacer<T> {
     fn open_burst(&mut self, now: Instant) {
         if self.horizon <= now {
             self.burst_end = now + BURST;
+            self.horizon = self.horizon.max(now.checked_sub(BURST).unwrap_or(now));
         }
     }
 
@@ -236,7 +239,10 @@ impl<T: Copy> Pacer<T> {
     fn hurried(&self) -> Option<Bitrate> {
         let rate = self.rate?;
         let bytes = u64::try_from(self.waiting_bytes()).unwrap_or(u64::MAX);
-        let in_time = Bitrate::bps(bytes.saturating_mul(8)).scaled(1000, HURRIED_MS);
+        let in_time = Bitrate::bps(bytes.saturating_mul(8 * 1000 / HURRIED_MS));
+        if in_time <= rate {
+            return Some(rate);
+        }
         let most = if self.guessed { Bitrate::MAX } else { rate.scaled(HURRY.0, HURRY.1) };
         Some(rate.max(in_time).min(most))
     }
@@ -244,9 +250,11 @@ impl<T: Copy> Pacer<T> {
     fn has_room_for(&self, size: usize) -> bool {
         let Some(rate) = self.rate.filter(|_| !self.guessed) else { return true };
         let waiting = self.waiting_bytes();
+        if waiting == 0 {
+            return rate > Bitrate::ZERO;
+        }
         let most = rate.scaled(HURRY.0 * DELAY_MAX_MS, HURRY.1 * 8 * 1000).as_bps();
-        let fits = u64::try_from(waiting + size).is_ok_and(|bytes| bytes <= most);
-        fits || (waiting == 0 && rate > Bitrate::ZERO)
+        u64::try_from(waiting + size).is_ok_and(|bytes| bytes <= most)
     }
 
     /// Bytes that wait for the rate.

@@ -238,8 +238,9 @@ impl Peer {
         if !self.control.is_empty() {
             return now;
         }
-        let media = self.is_connected().then_some(self.next_report);
-        let media = media.into_iter().chain(self.uplink.deadline()).chain(self.downlink.deadline());
+        // Until there are keys nothing is sent, however long it is due.
+        let media = [Some(self.next_report), self.uplink.deadline(), self.downlink.deadline()];
+        let media = media.into_iter().flatten().filter(|_| self.is_connected());
         let dtls = self.security.deadline().filter(|_| self.checks.answered);
         media.chain(dtls).fold(self.checks.next, Instant::min)
     }

@@ -7,8 +7,8 @@ import { openChromium } from "../browsers.mjs";
 import { until } from "../deadline.mjs";
 import { talk } from "./call.mjs";
 
-/** How long they are listened to after they have talked a while. */
-const LISTEN_MS = 10_000;
+/** Samples that each hears after they have talked a while: ten seconds. */
+const LISTENED = 10 * 48_000;
 /** Of a voice, in thousandths. */
 const CONCEALED_MAX = 1;
 
@@ -32,7 +32,10 @@ export async function play({ server, opened }) {
     assert.equal(told.answered, 0, "no stranger is answered: none named a participant");
     // A voice that begins has no buffer yet: what is concealed then is no hole.
     const before = await Promise.all(people.map((person) => person.voices()));
-    await new Promise((resolve) => setTimeout(resolve, LISTEN_MS));
+    await until("they have listened on", 20_000, async () => {
+      const now = await Promise.all(people.map((person) => person.voices()));
+      return now.every((voices, place) => voices.every((voice, slot) => voice.samples >= before[place][slot].samples + LISTENED));
+    });
     for (const [place, person] of people.entries()) {
       for (const voice of await person.voices()) {
         const then = before[place].find((one) => one.mid === voice.mid);

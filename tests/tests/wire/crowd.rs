@@ -106,7 +106,8 @@ async fn the_capture_begins_anew_for_whoever_comes_late() {
 /// What somebody can say of a slot to make a server work: asks again for a thousand packets, for a keyframe, and lowers the rate (RFC 4585,
 /// sections 6.2.1 and 6.3.1; draft-alvestrand-rmcat-remb-03).
 fn demands(slot: u32, first: u16) -> Vec<u8> {
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
+    let words =
+        |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>();
     let lost = (0..60).map(|place: u16| u32::from(first.wrapping_sub(17 * place)) << 16 | 0xffff);
     let nack: Vec<u32> = [0x81cd_003e, 1, slot].into_iter().chain(lost).collect();
     let remb = [0x8fce_0005, 1, 0, u32::from_be_bytes(*b"REMB"), 0x0100_0001, slot];

@@ -583,3 +583,7 @@ pub const EARLY_MAX: usize = 128;
 
 /// Layers of one publication: those of one encoding, or the temporal ones of three.
 pub const LAYERS_MAX: usize = SPATIAL_MAX as usize * TEMPORAL_MAX as usize;
+
+#[cfg(test)]
+#[path = "publication_tests.rs"]
+mod tests;

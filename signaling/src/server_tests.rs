@@ -77,6 +77,41 @@ fn names(commands: &[Command]) -> Vec<String> {
         .collect()
 }
 
+/// Fifty people in a message, and those who came last with the welcome.
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_to_many_is_told_of_them_in_pages() {
+    let (server, _thread) = start().await;
+    let mut inside = Vec::new();
+    let join = |number: usize| json!({ "op": "join", "channel": "c", "name": format!("Person {number}"), "resume": null });
+    for number in 1..=120 {
+        let mut client = Client::open(server.address()).await;
+        client.send(&join(number)).await;
+        let mut messages = Vec::new();
+        while messages.last().is_none_or(|last: &Value| last["op"] != "welcome") {
+            messages.push(client.next().await);
+        }
+        let (welcome, pages) = messages.split_last().unwrap();
+        assert!(pages.iter().all(|page| page["op"] == "present"), "{pages:?}");
+        let people = |message: &Value| message["participants"].as_array().unwrap().clone();
+        let lengths: Vec<usize> = messages.iter().map(|message| people(message).len()).collect();
+        let expected = match number {
+            ..=50 => vec![number],
+            51..=100 => vec![50, number - 50],
+            _ => vec![50, 50, number - 100],
+        };
+        assert_eq!(lengths, expected);
+        let told: Vec<String> = messages
+            .iter()
+            .flat_map(people)
+            .map(|person| person["name"].as_str().unwrap().to_owned())
+            .collect();
+        let came: Vec<String> = (1..=number).map(|number| format!("Person {number}")).collect();
+        assert_eq!(told, came, "in order of arrival");
+        assert_eq!(people(welcome).last().unwrap()["id"], welcome["participant"]);
+        inside.push(client);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_people_see_each_other_come_change_and_go() {
     let (server, _thread) = start().await;

@@ -237,6 +237,7 @@ export class Call extends EventTarget {
         return this.#bye(message);
       case "error":
         return this.#error(message);
+      case "present": // part of the `welcome` behind it, to which the socket adds it
       case "ping": // answered by the socket
     }
   }

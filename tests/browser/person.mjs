@@ -19,6 +19,8 @@ import { until } from "./deadline.mjs";
  * @property {number} plis sent by this receiver
  * @property {number} energy of the sound
  * @property {number} packets
+ * @property {number} samples of sound that were played
+ * @property {number} concealed of them made up, silence not counted
  */
 
 /** @typedef {{ rid: string, width: number, height: number, frames: number, active: boolean }} Sent */
@@ -204,6 +206,8 @@ async function readReceived() {
       plis: stats.pliCount ?? 0,
       energy: stats.totalAudioEnergy ?? 0,
       packets: stats.packetsReceived ?? 0,
+      samples: stats.totalSamplesReceived ?? 0,
+      concealed: (stats.concealedSamples ?? 0) - (stats.silentConcealedSamples ?? 0),
     });
   }
   return received;

@@ -50,6 +50,11 @@ export class Server {
     return `http://127.0.0.1:${this.#http}`;
   }
 
+  /** Its UDP ports, one for each media thread. */
+  get mediaPorts() {
+    return [this.#media, this.#media + 1];
+  }
+
   /** What it has written. */
   get log() {
     return this.#log;

@@ -3,8 +3,7 @@
 //! The control plane is whole: each offer is text, read and negotiated as the server does it, and the answer is read by the client. The
 //! network neither delays nor loses, so that whatever is missing, doubled or misled is the server's doing. Keys are given.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -42,8 +41,8 @@ pub struct Hall {
     addresses: BTreeMap<SocketAddr, u64>,
     /// Whose a publication of a channel is.
     owners: BTreeMap<(u64, u32), u64>,
-    /// Who has something to do when; what is no guest's present deadline is passed over.
-    due: BinaryHeap<Reverse<(SimTime, u64)>>,
+    /// Who has something to do when: each guest's deadline.
+    due: BTreeSet<(SimTime, u64)>,
     /// Ids are never given twice.
     entered: u64,
     commands: u64,
@@ -117,7 +116,7 @@ impl Hall {
             guests: BTreeMap::new(),
             addresses: BTreeMap::new(),
             owners: BTreeMap::new(),
-            due: BinaryHeap::new(),
+            due: BTreeSet::new(),
             entered: 0,
             commands: 0,
             gone: Counts::default(),
@@ -178,7 +177,7 @@ impl Hall {
         };
         self.guests.insert(id, guest);
         self.addresses.insert(address, id);
-        self.due.push(Reverse((self.now, id)));
+        self.due.insert((self.now, id));
         self.let_in(participant, channel, ours, negotiated);
         id
     }
@@ -231,6 +230,7 @@ impl Hall {
     pub fn leave(&mut self, id: u64) {
         let Some(guest) = self.guests.remove(&id) else { return };
         self.gone = self.gone.plus(&guest);
+        self.due.remove(&(guest.due, id));
         for publication in &guest.publications {
             self.owners.remove(&(guest.channel, publication.0));
         }
@@ -252,8 +252,9 @@ impl Hall {
         } else {
             guest.peer.fall_silent();
         }
+        self.due.remove(&(guest.due, id));
         guest.due = self.now;
-        self.due.push(Reverse((self.now, id)));
+        self.due.insert((self.now, id));
     }
 
     /// How large somebody sees a slot.
@@ -290,7 +291,7 @@ impl Hall {
 
     fn next_event(&self) -> Option<SimTime> {
         let shard = self.shard.poll_timeout().map(|timeout| self.clock.time(timeout));
-        let guests = self.due.peek().map(|Reverse((due, _))| *due);
+        let guests = self.due.first().map(|(due, _)| *due);
         shard.into_iter().chain(guests).min()
     }
 
@@ -298,24 +299,22 @@ impl Hall {
     fn turn(&mut self) {
         let instant = self.clock.instant(self.now);
         let mut out = self.up.take().unwrap_or_default();
-        while let Some(Reverse((due, id))) = self.due.peek().copied()
-            && due <= self.now
-        {
-            self.due.pop();
-            let Some(guest) = self.guests.get_mut(&id).filter(|guest| guest.due == due) else {
-                continue;
-            };
+        let later = self.due.split_off(&(self.now, u64::MAX));
+        for (_, id) in std::mem::replace(&mut self.due, later) {
+            let Some(guest) = self.guests.get_mut(&id) else { continue };
             guest.peer.poll(instant, &mut out);
             let path = Path { local: 0, remote: guest.address };
+            Self::schedule(&mut self.due, &self.clock, self.now, id, guest);
             for (_, bytes) in out.datagrams() {
                 if !self.recv.push(path, instant, Ecn::NotCapable, bytes) {
+                    // As a media thread does: what a full batch leads to is sent before the next one.
                     self.shard.handle_batch(instant, &mut self.recv);
                     self.recv.clear();
+                    self.drain();
                     assert!(self.recv.push(path, instant, Ecn::NotCapable, bytes), "room");
                 }
             }
             out.clear();
-            Self::schedule(&mut self.due, &self.clock, self.now, id, guest);
         }
         self.up = Some(out);
         self.shard.handle_batch(instant, &mut self.recv);
@@ -327,14 +326,14 @@ impl Hall {
     }
 
     fn schedule(
-        due: &mut BinaryHeap<Reverse<(SimTime, u64)>>,
+        due: &mut BTreeSet<(SimTime, u64)>,
         clock: &Clock,
         now: SimTime,
         id: u64,
         guest: &mut Guest,
     ) {
         guest.due = clock.time(guest.peer.deadline(clock.instant(now))).max(now);
-        due.push(Reverse((guest.due, id)));
+        due.insert((guest.due, id));
     }
 
     /// Takes from the shard all it has to send and to say.
@@ -376,11 +375,9 @@ impl Hall {
         });
         let channel = guest.channel;
         let due = self.clock.time(guest.peer.deadline(instant)).max(self.now);
-        // A later one is seen when the present one has come: two of the same moment would each lead to another.
-        if due < guest.due {
-            guest.due = due;
-            self.due.push(Reverse((due, id)));
-        }
+        self.due.remove(&(guest.due, id));
+        guest.due = due;
+        self.due.insert((due, id));
         for publication in of {
             self.check_source(id, channel, publication);
         }

@@ -21,6 +21,9 @@ use crate::clock::Clock;
 use crate::oracle::stream::Streams;
 use crate::plan::Link;
 
+/// What came of each publication, by who got it and which it is: the numbers of its frames or packets, and their layers.
+pub type Media = BTreeMap<(Person, u32), Vec<(u32, u8)>>;
+
 /// A channel with everybody in it.
 #[derive(Debug)]
 pub struct Meeting {
@@ -261,8 +264,8 @@ impl Meeting {
 
     /// What everybody got of each publication: the numbers of its frames or packets, and their layers.
     #[must_use]
-    pub fn media(&self) -> BTreeMap<(Person, u32), Vec<(u32, u8)>> {
-        let mut media: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    pub fn media(&self) -> Media {
+        let mut media = Media::new();
         for (who, seat) in &self.seats {
             for (_, stamp) in seat.client.slots().iter().flat_map(|slot| &slot.played) {
                 let numbers = media.entry((*who, stamp.publication)).or_default();

@@ -17,7 +17,7 @@ use tools::simnet::time::SimTime;
 use crate::client::feedback::Request;
 use crate::client::stamp::Stamp;
 use crate::client::{Devices, Person};
-use crate::meeting::{Digest, Meeting};
+use crate::meeting::{Digest, Media, Meeting};
 
 /// One direction of somebody's network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -131,15 +131,44 @@ pub const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Runs a plan on one shard. At its end nothing may have been wrong with what was sent or came, whatever the plan asks for.
+/// Runs a plan on one, two and three shards. At its end nothing may have been wrong with what was sent or came, whatever the plan asks
+/// for; and where the networks did nothing wrong, the same media came to everybody. Only a change of layer may come some frames sooner
+/// or later, since each shard counts its tenths of a second from another moment.
 ///
-/// Returns the digest of all that the server sent.
+/// Returns the digest of all that the server sent from one shard.
 ///
 /// # Panics
 /// Where something is not so: the message has the seed and the line.
 pub fn run(seed: u64, steps: &[Step]) -> Digest {
-    run_on(1, seed, steps).digest()
+    let alone = run_on(1, seed, steps);
+    for shards in [2, 3] {
+        let shared = run_on(shards, seed, steps);
+        if alone.suffered_nothing() && shared.suffered_nothing() {
+            assert_same(&alone.media(), &shared.media(), &format!("seed {seed}, {shards} shards"));
+        }
+    }
+    alone.digest()
 }
+
+fn assert_same(alone: &Media, shared: &Media, where_: &str) {
+    assert!(alone.keys().eq(shared.keys()), "{where_}: of others");
+    for (whose, ours) in alone {
+        let theirs = &shared[whose];
+        let changes: Vec<u32> = [ours, theirs]
+            .iter()
+            .flat_map(|media| media.windows(2).filter(|pair| pair[0].1 != pair[1].1))
+            .map(|pair| pair[1].0)
+            .collect();
+        let steady = |media: &[(u32, u8)]| {
+            let is_steady = |number: u32| changes.iter().all(|it| it.abs_diff(number) > PHASE);
+            media.iter().copied().filter(|it| is_steady(it.0)).collect::<Vec<_>>()
+        };
+        assert_eq!(steady(theirs), steady(ours), "{where_}: {whose:?}");
+    }
+}
+
+/// Frames by which a change of layer may be apart: a fifth of a second of 30 frames a second.
+const PHASE: u32 = 6;
 
 /// Runs a plan on so many shards.
 ///

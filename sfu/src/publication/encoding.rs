@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
-use simulcast::frames::Frames;
+use simulcast::codec::PacketInfo;
+use simulcast::frames::{Frames, Place};
 use simulcast::{Bitrate, Layer, LayerId, Spread};
 
-use super::LAYERS_MAX;
 use super::demand::KeyframeDemand;
+use super::history::HistoryKey;
 use super::layers::{Layers, TEMPORAL_ALL};
+use super::rate::FrameRate;
 use super::receive::Receive;
+use super::{EARLY_MAX, LAYERS_MAX};
 
 /// What is known of one encoding.
 #[derive(Debug)]
@@ -20,7 +23,10 @@ pub(super) struct EncodingState {
     pub(super) requests: u8,
     pub(super) height: u16,
     pub(super) frames: Frames,
+    frame_rate: Option<FrameRate>,
     pub(super) layers: Box<Layers>,
+    /// Packets whose frame is not known yet, the oldest first.
+    pub(super) early: ArrayVec<HistoryKey, EARLY_MAX>,
     asleep: Option<Asleep>,
 }
 
@@ -41,7 +47,9 @@ impl EncodingState {
             requests: 0,
             height: 0,
             frames: Frames::default(),
+            frame_rate: None,
             layers: Box::new(Layers::new()),
+            early: ArrayVec::new(),
             asleep: None,
         }
     }
@@ -61,7 +69,7 @@ impl EncodingState {
         let whole = Layer {
             id: LayerId { spatial: place, temporal: TEMPORAL_ALL },
             height: self.height,
-            frame_rate: 0,
+            frame_rate: self.frame_rate.map_or(0, |frames| frames.rate()),
             bitrate: self.stream.as_ref().map_or(Bitrate::ZERO, |stream| stream.bitrate(now)),
             active,
         };
@@ -125,6 +133,36 @@ impl EncodingState {
     pub(super) fn learn(&mut self, now: Instant, layers: ArrayVec<Layer, LAYERS_MAX>, awake: bool) {
         let given_up = awake.then(|| now + WAKING_MAX);
         self.asleep = (!layers.is_empty()).then_some(Asleep { layers, given_up });
+    }
+}
+
+impl EncodingState {
+    /// Takes in what a packet of `bytes` bytes of payload says of its frame.
+    pub(super) fn note(
+        &mut self,
+        arrival: Instant,
+        info: &PacketInfo,
+        place: &Place,
+        bytes: usize,
+    ) {
+        self.layers.packet(arrival, info, place, self.frames.offered(), bytes);
+        if info.starts_frame {
+            self.frame_rate.get_or_insert_with(|| FrameRate::new(arrival)).add(arrival);
+        }
+        if info.starts_keyframe {
+            self.demand.keyframe_arrived();
+        }
+        if let Some((_, height)) = info.height {
+            self.height = height;
+        }
+    }
+
+    /// Keeps a packet whose frame is not known yet; the oldest goes where there are too many.
+    pub(super) fn put_aside(&mut self, key: HistoryKey) {
+        if self.early.is_full() {
+            self.early.remove(0);
+        }
+        self.early.push(key);
     }
 }
 

@@ -155,6 +155,16 @@ impl History {
         })
     }
 
+    /// Takes over what was found out later about a packet's frame, if the packet is still here.
+    pub fn amend(&mut self, key: HistoryKey, info: PacketInfo, place: Place) {
+        let index = self.index(key);
+        if self.get(key).is_some()
+            && let Some(entry) = self.entries.get_mut(index)
+        {
+            entry.meta = Meta { info, place, ..entry.meta };
+        }
+    }
+
     /// The packets of `encoding` that come after number `sequence` in their stream and are here, in the order of their
     /// numbers: of the last [`FOLLOWING_MAX`] packets of all encodings, no others.
     #[must_use]

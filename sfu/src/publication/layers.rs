@@ -7,7 +7,7 @@ use simulcast::frames::{Frames, Place};
 use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
 use simulcast::{Layer, LayerId, LayerSet};
 
-use super::rate::PeakRate;
+use super::rate::{FrameRate, PeakRate};
 
 /// The layers of one encoding, each measured with all it depends on.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Layers {
 #[derive(Clone, Copy, Debug)]
 struct Measured {
     rate: PeakRate,
+    /// Of the frames that its receivers get of its spatial layer.
+    frames: FrameRate,
     /// When a frame of the layer itself came last, or the stream said that it has it.
     last: Instant,
 }
@@ -49,13 +51,19 @@ impl Layers {
         for layer in offered.layers() {
             let Some(slot) = self.measured.get_mut(index(layer)) else { continue };
             let is_own = layer == info.layer;
-            let measured = slot
-                .get_or_insert_with(|| Measured { rate: PeakRate::new(arrival), last: arrival });
+            let measured = slot.get_or_insert_with(|| Measured {
+                rate: PeakRate::new(arrival),
+                frames: FrameRate::new(arrival),
+                last: arrival,
+            });
             if is_own {
                 measured.last = arrival;
             }
             if place.within.contains(layer) {
                 measured.rate.add(arrival, bytes);
+                if info.starts_frame && info.layer.spatial == layer.spatial {
+                    measured.frames.add(arrival);
+                }
             }
         }
     }
@@ -69,7 +77,7 @@ impl Layers {
             Some(Layer {
                 id: LayerId { temporal: offered_as(offered, id), ..id },
                 height: frames.height(id.spatial),
-                frame_rate: 0,
+                frame_rate: measured.frames.rate(),
                 bitrate: measured.rate.peak(now),
                 active: !is_late,
             })

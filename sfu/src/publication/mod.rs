@@ -39,7 +39,7 @@ use crate::relay::ShardIndex;
 use clock::PublisherClock;
 use demand::{Demand, LayerDemand};
 use encoding::EncodingState;
-use history::{History, HistoryKey, Meta};
+use history::{History, HistoryKey, Meta, Recorded};
 use missing::NACK_MAX;
 use receive::{Arrival, Arrived, Capture, How, Receive};
 
@@ -162,7 +162,11 @@ pub enum Received {
         key: HistoryKey,
         /// Later ones of its stream are here already.
         late: bool,
+        /// It tells the frames of packets that came before it: [`Publication::take_up`] has those.
+        explains: bool,
     },
+    /// It is in the history, but which frame it belongs to will be told by a packet that it overtook.
+    Early,
     /// Padding alone: nothing to forward, but its number must not look like a loss.
     Padding {
         /// Its full sequence number.
@@ -279,28 +283,53 @@ impl Publication {
         }
         let descriptor = packet.extensions.dependency_descriptor;
         let (codec, length) = (map.format.codec(), packet.payload.len());
+        let before = encoding.frames.sequence();
         let (info, place) = encoding
             .frames
             .read(codec, packet.payload, packet.marker, descriptor)
             .map_err(|_| DropReason::DescriptorMalformed)?;
-        let offered = encoding.frames.offered();
-        encoding.layers.packet(packet.arrival, &info, &place, offered, length);
-        if info.starts_keyframe {
-            encoding.demand.keyframe_arrived();
+        if let Some(place) = &place {
+            encoding.note(packet.arrival, &info, place, length);
         }
-        if let Some((_, height)) = info.height {
-            encoding.height = height;
-        }
-        let place = match spread {
-            Spread::Encodings => place.of_encoding(packet.encoding),
-            Spread::Layers => place,
-        };
-        let meta = packet.meta((payload, codec), index, info, place);
+        let explains = !encoding.early.is_empty() && encoding.frames.sequence() != before;
+        let spread_place =
+            place.map_or(Place::UNKNOWN, |place| place.spread(spread, packet.encoding));
+        let meta = packet.meta((payload, codec), index, info, spread_place);
         let key = self
             .history
             .push(meta, descriptor.unwrap_or_default(), packet.payload)
             .ok_or(DropReason::DatagramTooLong)?;
-        Ok(Received::Packet { key, late: kind == Arrival::Late })
+        if place.is_none() {
+            encoding.put_aside(key);
+            return Ok(Received::Early);
+        }
+        Ok(Received::Packet { key, late: kind == Arrival::Late, explains })
+    }
+
+    /// The packets of `encoding` that were [`Received::Early`] and whose frames are known now, as they came.
+    #[cold]
+    pub fn take_up(&mut self, encoding: u8) -> ArrayVec<HistoryKey, EARLY_MAX> {
+        let (spread, number) = (self.spread(), encoding);
+        let mut known = ArrayVec::new();
+        let Some(encoding) = self.encodings.get_mut(usize::from(number)) else { return known };
+        for key in std::mem::take(&mut encoding.early) {
+            let Some(Recorded { meta, descriptor, payload }) = self.history.get(key) else {
+                continue;
+            };
+            let map = self.spec.payloads.get(usize::from(meta.payload));
+            let Some(codec) = map.map(|map| map.format.codec()) else { continue };
+            let read = encoding.frames.read(codec, payload, meta.marker, Some(descriptor));
+            match read {
+                Ok((info, Some(place))) => {
+                    encoding.note(meta.arrival, &info, &place, payload.len());
+                    self.history.amend(key, info, place.spread(spread, number));
+                    known.push(key);
+                }
+                Ok((_, None)) => encoding.put_aside(key),
+                Err(_) => {}
+            }
+        }
+        known
     }
 
     /// Takes over what a new answer says. What has arrived stays.
@@ -548,5 +577,13 @@ type Missing = ArrayVec<SequenceNumber, NACK_MAX>;
 /// Encodings of one publication: three is what browsers send and what the layers of a call need.
 pub const ENCODINGS_MAX: usize = 3;
 
+/// Packets of one encoding that wait for the packet that tells their frames: those of the fifth of a second in which it is asked for
+/// again, at 6 Mbit/s. Of more, the oldest are given up.
+pub const EARLY_MAX: usize = 128;
+
 /// Layers of one publication: those of one encoding, or the temporal ones of three.
 pub const LAYERS_MAX: usize = SPATIAL_MAX as usize * TEMPORAL_MAX as usize;
+
+#[cfg(test)]
+#[path = "publication_tests.rs"]
+mod tests;

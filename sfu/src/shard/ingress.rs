@@ -144,13 +144,28 @@ impl Shard {
         }
         self.relay(key, incoming);
         match received {
-            Received::Packet { key: history, late } => self.forward(now, key, history, late),
+            Received::Packet { key: history, late, explains } => {
+                self.forward(now, key, history, late);
+                if explains {
+                    self.take_up(now, key, incoming.encoding);
+                }
+            }
+            Received::Early => {}
             Received::Padding { index } => self.skip(key, incoming.encoding, index),
         }
         if kind == MediaKind::Audio {
             self.hear(now, key, incoming);
         }
         Ok(())
+    }
+
+    /// Forwards packets of an encoding that had to wait for the one that tells their frames.
+    #[cold]
+    fn take_up(&mut self, now: Instant, key: PublicationKey, encoding: u8) {
+        let Some(publication) = self.tables.publications.get_mut(key) else { return };
+        for history in publication.take_up(encoding) {
+            self.forward(now, key, history, true);
+        }
     }
 
     /// The first packet of a publication, or the first after it was switched off: now it takes slots.

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use simulcast::RtpTimestamp;
 use simulcast::codec::PacketInfo;
 use simulcast::frames::Place;
 use simulcast::rewriter::{Capture, Form, Input, Rewrite};
 use simulcast::selector::{Packet, Verdict};
+use simulcast::{RtpTimestamp, SequenceNumber};
 
 use super::slot::Slot;
 use crate::drop::DropReason;
@@ -98,10 +98,13 @@ pub struct Clocks {
 }
 
 impl Offered {
-    /// A packet of a publication's history; `None` where it has been overwritten.
+    /// A packet of a publication's history; `None` where it has been overwritten, or its frame is not known yet.
     #[must_use]
     pub fn new(source: &Publication, key: HistoryKey, clocks: &Clocks) -> Option<Self> {
         let Recorded { meta, payload, .. } = source.history.get(key)?;
+        if meta.place == Place::UNKNOWN {
+            return None;
+        }
         let arrival = meta.arrival.saturating_duration_since(clocks.start);
         let arrival_ntp = clocks.start_ntp.wrapping_add(ntp_units(arrival));
         let theirs = source.capture_ntp(meta.encoding, meta.timestamp, meta.arrival);
@@ -173,6 +176,11 @@ impl Slot {
         }
         self.report.forwarded(rewrite.timestamp, offered.capture_ntp);
         Ok(Taken { outgoing: self.outgoing(offered, rewrite), course })
+    }
+
+    /// Nothing more comes of what it carries, nor are the packets with these numbers sent.
+    pub fn end_run(&mut self, unsent: &mut [SequenceNumber]) {
+        self.rewriter.end_run(unsent);
     }
 
     /// The numbers of a packet that the last switch overtook.

@@ -29,6 +29,7 @@
  * @typedef {{ op: "error", code: string, fault: "peer" | "operator" | "confab", message: string, id?: number }} ServerError
  * @typedef {{ op: "bye", code: string, message: string }} Bye
  * @typedef {Welcome | ServerError | Bye
+ *   | { op: "present", participants: Participant[] }
  *   | { op: "answer", id: number, sdp: string }
  *   | { op: "joined", participant: Participant }
  *   | { op: "changed", participant: Participant }
@@ -73,6 +74,8 @@ export class Socket {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #silence;
   #heartbeat = HEARTBEAT_MS;
+  /** Who is there, as far as a `welcome` that is coming has not told. @type {Participant[]} */
+  #present = [];
   #closed = false;
   #online = () => this.now();
 
@@ -135,7 +138,13 @@ export class Socket {
       return;
     }
     if (message.op === "ping") return this.send({ op: "pong", id: message.id });
+    if (message.op === "present") {
+      this.#present.push(...message.participants);
+      return;
+    }
     if (message.op === "welcome") {
+      message.participants.unshift(...this.#present);
+      this.#present = [];
       this.#heartbeat = message.heartbeat_ms;
       this.#listen(this.#heartbeat * HEARTBEATS_MISSED);
       this.#attempt = 0;
@@ -162,6 +171,7 @@ export class Socket {
 
   #drop() {
     clearTimeout(this.#silence);
+    this.#present = [];
     const socket = this.#socket;
     this.#socket = null;
     if (socket) socket.onopen = socket.onmessage = socket.onclose = null;

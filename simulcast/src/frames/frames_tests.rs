@@ -93,6 +93,11 @@ fn layer(spatial: u8, temporal: u8) -> LayerId {
 
 /// An AV1 packet with one OBU, and a descriptor beside it.
 fn av1(frames: &mut Frames, descriptor: &[u8]) -> (PacketInfo, Place) {
+    let (info, place) = read_av1(frames, descriptor);
+    (info, place.unwrap())
+}
+
+fn read_av1(frames: &mut Frames, descriptor: &[u8]) -> (PacketInfo, Option<Place>) {
     frames.read(Codec::Av1, &[0x10, 0x30, 0], false, Some(descriptor)).unwrap()
 }
 
@@ -140,16 +145,39 @@ fn a_frame_may_say_otherwise_than_its_template() {
 }
 
 #[test]
-fn a_packet_whose_structure_is_missing_is_for_everybody() {
+fn a_packet_that_overtakes_its_structure_has_a_place_once_that_is_there() {
     let mut frames = Frames::default();
-    assert_eq!(av1(&mut frames, &mandatory(5, 105).bytes()).1, Place::WHOLE);
-    av1(&mut frames, &with_l2t2(0, 100, None));
-    let (_, unknown) = av1(&mut frames, &mandatory(40, 101).bytes());
-    assert_eq!((unknown.within, unknown.is_intra()), (LayerSet::ALL, false));
-    // One that comes late does not take the place of a newer one.
+    let early = mandatory(5, 105).bytes();
+    assert_eq!((read_av1(&mut frames, &early).1, frames.sequence()), (None, None));
+    let (_, first) = av1(&mut frames, &with_l2t2(0, 100, None));
+    assert_eq!(
+        (av1(&mut frames, &early).1.needs, frames.sequence()),
+        (1 << 2 | 1 << 1, first.number)
+    );
+    // The next sequence begins with frame 110, whose templates are 20 and on.
+    let upper = mandatory(23, 111).bytes();
+    assert_eq!((read_av1(&mut frames, &upper).1, frames.sequence()), (None, first.number));
     av1(&mut frames, &with_l2t2(20, 110, None));
+    let place = av1(&mut frames, &upper).1;
+    assert_eq!(place.needs, 1 << 1);
+    assert!(place.within.contains(layer(1, 0)) && !place.within.contains(layer(0, 1)));
+}
+
+#[test]
+fn a_packet_that_comes_after_the_next_structure_is_read_by_its_own() {
+    let mut frames = Frames::default();
+    av1(&mut frames, &with_l2t2(0, 100, None));
+    av1(&mut frames, &with_l2t2(20, 110, None));
+    // What was lost of the sequence before: its lower layer's frame of temporal layer 1.
+    let late = av1(&mut frames, &mandatory(2, 106).bytes()).1;
+    assert_eq!((late.needs, late.within.contains(layer(0, 0))), (1 << 2, false));
+    // A structure that comes late stands behind the newer one, in place of what went before it.
     av1(&mut frames, &with_l2t2(10, 105, None));
     assert_eq!(av1(&mut frames, &mandatory(21, 112).bytes()).1.needs, 1 << 4);
+    assert_eq!(av1(&mut frames, &mandatory(12, 107).bytes()).1.needs, 1 << 2);
+    assert_eq!(read_av1(&mut frames, &with_l2t2(0, 100, None)).1, None, "too late for its place");
+    assert_eq!(av1(&mut frames, &mandatory(12, 107).bytes()).1.needs, 1 << 2);
+    assert_eq!(read_av1(&mut frames, &mandatory(2, 102).bytes()).1, None);
 }
 
 #[test]
@@ -165,14 +193,14 @@ fn every_cut_of_a_structure_is_the_peers_mistake() {
 fn vp9(frames: &mut Frames, id: u8, p: u8, z: u8, layer: u8, references: &[u8]) -> Place {
     let mut payload = vec![0xbc | p << 6 | z, id, layer];
     payload.extend(references);
-    frames.read(Codec::Vp9, &payload, false, None).unwrap().1
+    frames.read(Codec::Vp9, &payload, false, None).unwrap().1.unwrap()
 }
 
 #[test]
 fn a_frame_of_vp9_in_flexible_mode_names_what_it_needs() {
     let mut frames = Frames::default();
     // V: three layers without sizes.
-    let key = frames.read(Codec::Vp9, &[0xbe, 5, 0, 0x40], false, None).unwrap().1;
+    let key = frames.read(Codec::Vp9, &[0xbe, 5, 0, 0x40], false, None).unwrap().1.unwrap();
     assert!(key.is_intra());
     let upper = vp9(&mut frames, 5, 0, 0, 0b0000_0011, &[]);
     assert_eq!((upper.number, upper.needs), (key.number.map(|number| number + 1), 1 << 1));
@@ -199,7 +227,7 @@ fn numbers_that_wrap_go_on_and_a_new_count_begins_out_of_reach() {
     let mut frames = Frames::default();
     let mut read = |id: u8, key: bool| {
         let payload = [0x90, 0xe0, id, 7, 0, u8::from(!key), 0, 0, 0, 0];
-        frames.read(Codec::Vp8, &payload, false, None).unwrap().1.number.unwrap()
+        frames.read(Codec::Vp8, &payload, false, None).unwrap().1.unwrap().number.unwrap()
     };
     let first = read(120, true);
     assert_eq!([read(127, false), read(1, false), read(126, false)], [7, 9, 6].map(|n| first + n));
@@ -223,7 +251,7 @@ proptest! {
     ) {
         let mut frames = Frames::default();
         for (codec, payload, descriptor) in packets {
-            if let Ok((_, place)) = frames.read(codec, &payload, false, descriptor.as_deref()) {
+            if let Ok((_, Some(place))) = frames.read(codec, &payload, false, descriptor.as_deref()) {
                 prop_assert!(place.number.is_some() || place == Place::WHOLE);
             }
         }

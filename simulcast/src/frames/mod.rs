@@ -6,8 +6,9 @@
 //!   VP8: PictureID, TID, Y ───────────────────────────┘
 //! ```
 //!
-//! Where a packet has a dependency descriptor and its structure is known, that decides. A stream that tells nothing of its frames
-//! (H264 or AV1 without a descriptor, VP8 without picture ids) is forwarded whole.
+//! Where a packet has a dependency descriptor, that decides. One that names a template of a structure that is still on its way
+//! has no place until then: read it again once the structure is there. A stream that tells nothing of its frames (H264 or AV1
+//! without a descriptor, VP8 without picture ids) is forwarded whole.
 //!
 //! Chains are read over, on purpose: they tell a receiver at once what was lost; which frame may be left out follows from the
 //! references, frame by frame. Left out on purpose, too: AV1's temporal ids of the OBU extension without a descriptor beside
@@ -17,7 +18,7 @@ mod dependency;
 mod past;
 
 use crate::codec::{Codec, DescriptorError, PacketInfo, PictureId, inspect, vp9};
-use crate::layer::{LayerId, LayerSet, SPATIAL_MAX};
+use crate::layer::{LayerId, LayerSet, SPATIAL_MAX, Spread};
 use dependency::{Described, Structure};
 use past::{Frame, Past};
 
@@ -46,10 +47,22 @@ impl Place {
     /// Of a packet of a stream that is forwarded whole.
     pub const WHOLE: Self = Self { number: None, within: LayerSet::ALL, needs: 0, ends: false };
 
+    /// Of a packet whose frame is not known yet: nobody gets it.
+    pub const UNKNOWN: Self = Self { within: LayerSet::NONE, ..Self::WHOLE };
+
     /// Whether the frame is known, and needs no other.
     #[must_use]
     pub const fn is_intra(&self) -> bool {
         self.number.is_some() && self.needs == 0
+    }
+
+    /// This place among the layers of a publication whose encoding number `encoding` it is.
+    #[must_use]
+    pub fn spread(self, spread: Spread, encoding: u8) -> Self {
+        match spread {
+            Spread::Encodings => self.of_encoding(encoding),
+            Spread::Layers => self,
+        }
     }
 
     /// This place where the encoding is number `encoding` of a simulcast publication: all its spatial layers are one.
@@ -67,8 +80,10 @@ impl Place {
 pub struct Frames {
     source: Source,
     counter: Counter,
-    /// Of the last coded video sequence, and the number of the frame that carried it.
-    structure: Option<Box<(u32, Structure)>>,
+    /// Of the last coded video sequence.
+    structure: Option<Box<Sequence>>,
+    /// Of the one before it, of which packets may still come.
+    before: Option<Box<Sequence>>,
     past: Past,
     /// The highest spatial layer of VP9: by its structure, or of the last picture.
     top: u8,
@@ -76,6 +91,14 @@ pub struct Frames {
     picture: (u32, u8),
     offered: LayerSet,
     heights: [u16; SPATIAL_MAX as usize],
+}
+
+/// A coded video sequence: what its templates say.
+#[derive(Clone, Debug)]
+struct Sequence {
+    /// The number of the frame that began it.
+    first: u32,
+    structure: Structure,
 }
 
 /// Whose words decide, from one keyframe to the next.
@@ -89,7 +112,8 @@ enum Source {
 }
 
 impl Frames {
-    /// Reads a packet: what its payload says ([`inspect`]), and the place of its frame.
+    /// Reads a packet: what its payload says ([`inspect`]), and the place of its frame; `None` where that is known only once
+    /// the packet with its structure has come ([`Self::sequence`] tells).
     ///
     /// # Errors
     /// [`DescriptorError`] where the bytes break their format: the peer's fault.
@@ -99,19 +123,30 @@ impl Frames {
         payload: &[u8],
         marker: bool,
         descriptor: Option<&[u8]>,
-    ) -> Result<(PacketInfo, Place), DescriptorError> {
+    ) -> Result<(PacketInfo, Option<Place>), DescriptorError> {
         let mut info = inspect(codec, payload, marker, descriptor)?;
         let structure = descriptor.map(dependency::structure).transpose()?.flatten();
         if info.starts_keyframe || structure.is_some() {
             self.choose(codec, structure.is_some());
         }
         let place = match (self.source, descriptor) {
-            (Source::Descriptor, Some(data)) => self.described(&mut info, data, structure),
+            (Source::Descriptor, Some(data)) => {
+                let place = self.described(&mut info, data, structure);
+                return Ok((info, place));
+            }
+            // It cannot be the first of its stream.
+            (Source::Nothing, Some(_)) if codec == Codec::Av1 => return Ok((info, None)),
             (Source::Vp8, _) => self.vp8(&info),
             (Source::Vp9, _) => self.vp9(&info, vp9::Descriptor::parse(payload)?),
             (Source::Nothing | Source::Descriptor, _) => None,
         };
-        Ok((info, place.unwrap_or(Place::WHOLE)))
+        Ok((info, Some(place.unwrap_or(Place::WHOLE))))
+    }
+
+    /// Which coded video sequence is the newest whose structure is known, by the number of its first frame.
+    #[must_use]
+    pub fn sequence(&self) -> Option<u32> {
+        self.structure.as_ref().map(|sequence| sequence.first)
     }
 
     /// The layers that the stream says it has; none where it does not say.
@@ -156,21 +191,19 @@ impl Frames {
         structure: Option<Structure>,
     ) -> Option<Place> {
         let is_new = structure.is_some();
-        let number = self.counter.unwrap(info.frame_number?.into(), 1 << 16, is_new);
+        let mut counter = self.counter;
+        let number = counter.unwrap(info.frame_number?.into(), 1 << 16, is_new);
         if let Some(structure) = structure {
-            self.adopt(number, structure);
+            self.adopt(Sequence { first: number, structure });
         }
         // The payload's own words may differ: H264 starts a picture behind its parameter sets once more.
         let ends = data.first().is_some_and(|first| first & ENDS != 0);
         info.starts_frame = data.first().is_some_and(|first| first & STARTS != 0);
         info.starts_keyframe &= info.starts_frame;
-        let structure = self.structure.as_deref().map(|(_, structure)| structure);
-        let described = structure.and_then(|known| Some((known, known.describe(data)?)));
-        let Some((structure, Described { layer, within, needs, active })) = described else {
-            // Its structure is on its way again: till then everybody gets it, all its packets.
-            let (within, needs) = (LayerSet::ALL, OLDER);
-            return Some(Place { number: Some(number), within, needs, ends });
-        };
+        let known = [&self.structure, &self.before].into_iter().flatten();
+        let structure = &known.into_iter().find(|sequence| number >= sequence.first)?.structure;
+        let Described { layer, within, needs, active } = structure.describe(data)?;
+        self.counter = counter;
         if let Some(active) = active {
             self.offered = structure.offered(active);
         }
@@ -183,12 +216,17 @@ impl Frames {
     }
 
     /// Takes a structure over, unless a newer one is known: its packet may have been lost at first.
-    fn adopt(&mut self, number: u32, structure: Structure) {
-        self.heights = structure.heights;
-        match &mut self.structure {
-            Some(known) if known.0 > number => {}
-            Some(known) => **known = (number, structure),
-            None => self.structure = Some(Box::new((number, structure))),
+    fn adopt(&mut self, sequence: Sequence) {
+        let newest = self.sequence();
+        if newest.is_none_or(|newest| sequence.first > newest) {
+            self.heights = sequence.structure.heights;
+            // The box of the one that is forgotten serves the new one.
+            std::mem::swap(&mut self.structure, &mut self.before);
+            put(&mut self.structure, sequence);
+        } else if newest != Some(sequence.first)
+            && self.before.as_ref().is_none_or(|before| sequence.first > before.first)
+        {
+            put(&mut self.before, sequence);
         }
     }
 
@@ -260,6 +298,14 @@ impl Frames {
                 *height = told;
             }
         }
+    }
+}
+
+/// Puts a sequence into a box that is there, or a new one.
+fn put(place: &mut Option<Box<Sequence>>, sequence: Sequence) {
+    match place {
+        Some(known) => **known = sequence,
+        None => *place = Some(Box::new(sequence)),
     }
 }
 

@@ -194,6 +194,12 @@ impl Rewriter {
         Some(Rewrite { sequence, timestamp, picture_id, frame_number, tl0, form: Form::AsItCame })
     }
 
+    /// Nothing more comes of what flows, and the packets with the numbers in `unsent` will never be sent: they leave no hole
+    /// in front of the next packet, which must be a switch.
+    pub fn end_run(&mut self, unsent: &mut [SequenceNumber]) {
+        self.numbering.end_run(unsent);
+    }
+
     /// The numbers of a packet of the run before this one that was overtaken by the switch: it fills a hole that the receiver
     /// would ask for. `None` where there is no such hole: it is newer than all that was sent of that run, or was left out.
     #[must_use]

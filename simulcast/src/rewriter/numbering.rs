@@ -42,6 +42,15 @@ impl Numbering {
         number
     }
 
+    /// Ends the run, whose last packets will never be sent: those with the numbers in `unsent`, in any order. The next run begins
+    /// with the first number of which none was sent from it on.
+    pub(super) fn end_run(&mut self, unsent: &mut [SequenceNumber]) {
+        let back = |number: &SequenceNumber| self.next.0.wrapping_sub(number.0).wrapping_sub(1);
+        unsent.sort_unstable_by_key(back);
+        let last = unsent.iter().zip(0..).take_while(|(number, place)| back(number) == *place);
+        self.next = last.last().map_or(self.next, |(number, _)| *number);
+    }
+
     /// The number of `index`, where it has one in this run.
     pub(super) fn number(&mut self, index: u64) -> Option<SequenceNumber> {
         if index > self.highest {
@@ -112,6 +121,22 @@ fn ones_up_to(place: u64) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_packets_that_are_never_sent_go_to_the_next_run() {
+        let mut numbering = started();
+        for index in 101..=105 {
+            numbering.number(index);
+        }
+        // Those of 100 to 105 are 65,534 to 3. Of 102 to 105 nothing was sent, nor of a resend of 100.
+        let mut unsent = [3, 65_534, 0, 2, 1].map(SequenceNumber);
+        numbering.end_run(&mut unsent);
+        assert_eq!(numbering.start_run(7), SequenceNumber(0));
+        numbering.end_run(&mut [SequenceNumber(65_000)]);
+        assert_eq!(numbering.start_run(900), SequenceNumber(1));
+        numbering.end_run(&mut []);
+        assert_eq!(numbering.start_run(20), SequenceNumber(2));
+    }
 
     fn started() -> Numbering {
         let mut numbering = Numbering::new(SequenceNumber(65_534));

@@ -23,22 +23,7 @@ pub(super) struct Track {
     intact: u8,
     /// Which layer flows from which picture on, the newest first: what comes late is judged by what flowed then.
     aims: [Option<(RtpTimestamp, LayerId)>; AIMS],
-    /// The pictures decided on last, the newest first.
-    pictures: [Option<Picture>; PICTURES],
 }
-
-/// What went of a picture.
-#[derive(Clone, Copy, Debug)]
-struct Picture {
-    timestamp: RtpTimestamp,
-    /// The highest spatial layer of it.
-    highest: u8,
-    /// The receiver was told that nothing more comes of it.
-    ended: bool,
-}
-
-/// Pictures of which something may come after a later one began: networks reorder by less than the time between two pictures.
-const PICTURES: usize = 2;
 
 /// Changes of layer that are remembered: more do not happen within [`REACH`] frames, since targets change ten times a second at most.
 const AIMS: usize = 4;
@@ -61,7 +46,6 @@ impl Track {
         left_out_before: false,
         intact: u8::MAX,
         aims: [None; AIMS],
-        pictures: [None; PICTURES],
     };
 
     /// From the picture of `timestamp` on `layer` flows.
@@ -137,34 +121,11 @@ impl Track {
         if self.left_out & own != 0 {
             return Fate::LeftOut;
         }
-        let picture = self.picture(timestamp);
-        if picture.ended && spatial > picture.highest {
-            self.left_out |= own;
-            self.intact &= !protected(place);
-            return Fate::LeftOut;
-        }
         let fate = self.decide(place, layer, back);
-        if fate == Fate::Sent {
-            let picture = self.picture(timestamp);
-            picture.highest = picture.highest.max(spatial);
-            if spatial == layer.spatial && spatial == picture.highest {
-                picture.ended = true;
-                self.top |= own;
-            }
+        if fate == Fate::Sent && spatial == layer.spatial {
+            self.top |= own;
         }
         fate
-    }
-
-    /// What is known of the picture of `timestamp`; the one before the last is forgotten for one that is new.
-    fn picture(&mut self, timestamp: RtpTimestamp) -> &mut Picture {
-        let [newest, before] = &mut self.pictures;
-        if newest.is_none_or(|it| it.timestamp != timestamp) {
-            std::mem::swap(newest, before);
-        }
-        if newest.is_none_or(|it| it.timestamp != timestamp) {
-            *newest = None;
-        }
-        newest.get_or_insert(Picture { timestamp, highest: 0, ended: false })
     }
 
     fn decide(&mut self, place: &Place, layer: LayerId, back: u32) -> Fate {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { codecOrder } from "../../../signaling/web/net/codecs.js";
 import { cameraEncodings, fitEncodings, layerCount, wantEncodings } from "../../../signaling/web/net/encodings.js";
 import { changes } from "../../../signaling/web/net/slots.js";
-import { retryDelay } from "../../../signaling/web/net/socket.js";
+import { retryDelay, Socket } from "../../../signaling/web/net/socket.js";
 import { pixels, ViewHints } from "../../../signaling/web/net/view.js";
 import { Silence } from "../../../signaling/web/net/watch.js";
 
@@ -133,4 +133,35 @@ test("silence alone is no proof of a dead way: unanswered STUN requests are", ()
   assert.equal(dead.add(0, { bytes: 500, unanswered: 1 }), false);
   assert.equal(dead.add(1000, { bytes: 500, unanswered: 3 }), false, "not yet two seconds");
   assert.equal(dead.add(2000, { bytes: 500, unanswered: 5 }), true);
+});
+
+test("a welcome has everybody whom the server named before it", () => {
+  /** @type {any[]} */ const heard = [];
+  /** @type {any} */ let browser = null;
+  const before = globalThis.WebSocket;
+  globalThis.WebSocket = /** @type {any} */ (
+    class {
+      constructor() {
+        browser = this;
+      }
+      close() {}
+    }
+  );
+  const socket = new Socket({ url: "ws://x", hello: () => ({ op: "leave" }), onMessage: (message) => heard.push(message), onState: () => {} });
+  const tell = (/** @type {object} */ message) => browser.onmessage({ data: JSON.stringify(message) });
+  const welcome = (/** @type {object[]} */ participants) => ({ op: "welcome", heartbeat_ms: 10_000, participants });
+  try {
+    socket.open();
+    tell({ op: "present", participants: [{ id: "p1" }, { id: "p2" }] });
+    tell({ op: "present", participants: [{ id: "p3" }] });
+    tell(welcome([{ id: "p4" }]));
+    // One that is lost half way tells nobody twice.
+    tell({ op: "present", participants: [{ id: "p1" }] });
+    socket.open();
+    tell(welcome([{ id: "p5" }]));
+  } finally {
+    socket.close();
+    globalThis.WebSocket = before;
+  }
+  assert.deepEqual(heard.map((message) => message.participants.map((/** @type {any} */ one) => one.id)), [["p1", "p2", "p3", "p4"], ["p5"]]);
 });

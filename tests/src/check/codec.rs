@@ -185,14 +185,13 @@ pub fn check_descriptor(data: &[u8]) {
 fn check_template(data: &[u8]) {
     let read = Frames::default().read(Codec::Av1, &[0x10, 0x30], false, Some(data));
     let Ok((info, place)) = read else { return };
-    if place.number.is_none() {
-        return;
-    }
-    let theirs = Theirs::read(data, None).expect("ours could read it");
-    let structure = theirs.structure.as_ref().expect("without one nothing is known");
-    let Some(template) = structure.template(theirs.template_id) else {
-        return assert_eq!(place.needs, OLDER);
-    };
+    let theirs = Theirs::read(data, None);
+    let template = theirs.as_ref().and_then(|theirs| {
+        let structure = theirs.structure.as_ref()?;
+        Some((theirs, structure, structure.template(theirs.template_id)?))
+    });
+    let Some(place) = place else { return };
+    let (theirs, structure, template) = template.expect("ours knows its frame");
     assert_eq!((info.layer.spatial, info.layer.temporal), (template.spatial, template.temporal));
     assert_eq!(place.ends, theirs.ends);
     let needs =

@@ -122,9 +122,12 @@ impl Camera {
         }
         let ticks = u32::try_from(now.elapsed().as_nanos() * 9 / 100_000)
             .expect("a run is shorter than 13 hours");
-        for encoder in self.encodings.iter_mut().filter(|encoder| encoder.is_active) {
-            encoder.frame(self.publication, ticks, random, &mut send);
-            encoder.last = Some(now);
+        for encoder in &mut self.encodings {
+            if encoder.is_active {
+                encoder.frame(self.publication, ticks, random, &mut send);
+                encoder.last = Some(now);
+            }
+            encoder.number += 1;
         }
         self.frames += 1;
         self.next_frame = now + FRAME;
@@ -208,7 +211,6 @@ impl Encoder {
         if !is_odd {
             self.last_even = self.number;
         }
-        self.number += 1;
     }
 
     /// Bytes of a frame: a thirtieth of the bitrate, ±25 % at most, normally distributed.

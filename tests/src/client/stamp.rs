@@ -7,7 +7,7 @@ pub struct Stamp {
     pub publication: u32,
     /// Which encoding, or which spatial layer of the only one; 0 for a voice.
     pub layer: u8,
-    /// Counts frames of this encoding, or packets of a voice, from 0.
+    /// Counts frames of the camera, whether or not this encoding was sent then, or packets of a voice, from 0.
     pub number: u32,
     /// The frame without which this one cannot be decoded; a keyframe needs none.
     pub needs: Option<u32>,

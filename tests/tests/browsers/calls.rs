@@ -46,3 +46,8 @@ fn two_chromium_with_vp9() {
 fn two_chromium_with_av1() {
     play("codec-av1");
 }
+
+#[test]
+fn two_who_talk_in_a_storm() {
+    play("storm");
+}

@@ -30,7 +30,6 @@ fn assert_right(hall: &mut Hall) {
 }
 
 #[test]
-#[ignore = "long: over a minute and a half of processor time in a debug build, and not yet seen to end"]
 fn a_thousand_receivers_get_all_that_one_sends() {
     let mut hall = Hall::new(SEED);
     let receiver = Devices { tracks: Vec::new(), audio_slots: 1, video_slots: 1 };
@@ -58,7 +57,6 @@ fn a_thousand_receivers_get_all_that_one_sends() {
 }
 
 #[test]
-#[ignore = "long: over a minute and a half of processor time in a debug build, and not yet seen to end"]
 fn in_two_hundred_channels_of_five_everybody_gets_the_four_others_and_nobody_else() {
     let mut hall = Hall::new(SEED);
     let tracks = vec![microphone(30, 80), camera(&[encoding(40, 5, (320, 180))])];
@@ -236,7 +234,6 @@ fn live_through(hours: u32, hour: Duration) {
 }
 
 #[test]
-#[ignore = "long: known to fail: the last counters told were a few packets short of what was sent"]
 fn an_hour_of_coming_and_going_leaves_nothing_behind() {
     live_through(4, Duration::from_mins(15));
 }

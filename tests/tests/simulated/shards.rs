@@ -46,7 +46,8 @@ fn everybody_gets_the_same_from_any_number_of_shards() {
     let mut plan = meet(8);
     plan.extend(people(8).map(|who| Step::Views { who, height: 720 }));
     plan.extend([Step::Speaks { who: Person(6), level: 5 }, Step::Run(secs(3))]);
-    for seed in SEEDS {
+    // With seed 10 two voices change places in the turn in which a packet of one of them waits to leave.
+    for seed in SEEDS.into_iter().chain([10]) {
         let alone = run_on(1, seed, &plan);
         for shards in [2, 3] {
             let shared = run_on(shards, seed, &plan);

@@ -74,6 +74,14 @@ impl Server {
         self.process.try_wait().expect("it is our child")
     }
 
+    /// Kibibytes of memory that are its own and in use.
+    pub(crate) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
+        let status = status.expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a line");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// The process.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()

@@ -1,7 +1,6 @@
 //! Many participants, each with a socket of its own, on one thread and one clock.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -25,8 +24,8 @@ pub struct Crowd {
     clock: Clock,
     epoch: Instant,
     members: Vec<Member>,
-    /// Deadlines, the next first; those that are no member's present one are passed over.
-    due: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Each member's deadline.
+    due: BTreeSet<(Instant, usize)>,
     received: RecvBatch,
     sending: SendBatch,
     counters: Counters,
@@ -57,7 +56,7 @@ impl Crowd {
             epoch: clock.now(),
             clock,
             members: Vec::new(),
-            due: BinaryHeap::new(),
+            due: BTreeSet::new(),
             received: RecvBatch::new(),
             sending: SendBatch::new(),
             counters: Counters::default(),
@@ -86,7 +85,7 @@ impl Crowd {
             Interest::READABLE,
         )?;
         let due = self.clock.now();
-        self.due.push(Reverse((due, place)));
+        self.due.insert((due, place));
         self.members.push(Member { peer, tally: Tally::default(), socket, due });
         Ok(place)
     }
@@ -137,7 +136,7 @@ impl Crowd {
             if now >= end || is_over(&self.members) {
                 return Ok(());
             }
-            let next = self.due.peek().map_or(end, |Reverse((due, _))| *due).min(end);
+            let next = self.due.first().map_or(end, |(due, _)| *due).min(end);
             let timeout = next.saturating_duration_since(self.clock.now());
             match self.poll.poll(&mut self.events, Some(timeout)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -152,13 +151,8 @@ impl Crowd {
 
     /// Lets whoever is due send.
     fn act(&mut self, now: Instant) {
-        while let Some(&Reverse((due, place))) = self.due.peek()
-            && due <= now
-        {
-            self.due.pop();
-            if self.members.get(place).is_some_and(|member| member.due == due) {
-                self.send(place, now);
-            }
+        while let Some(place) = self.due.first().filter(|(due, _)| *due <= now).map(|it| it.1) {
+            self.send(place, now);
         }
     }
 
@@ -169,8 +163,9 @@ impl Crowd {
             self.unsent += self.sending.len().saturating_sub(at) as u64;
         }
         self.sending.clear();
+        self.due.remove(&(member.due, place));
         member.due = member.peer.deadline(now);
-        self.due.push(Reverse((member.due, place)));
+        self.due.insert((member.due, place));
     }
 
     /// Takes in all that has come to somebody.
@@ -187,12 +182,9 @@ impl Crowd {
                 });
             }
             self.received.clear();
-            let due = member.peer.deadline(now);
-            // A later one is seen when the present one has come: two of the same moment would each lead to another.
-            if due < member.due {
-                member.due = due;
-                self.due.push(Reverse((due, place)));
-            }
+            self.due.remove(&(member.due, place));
+            member.due = member.peer.deadline(now);
+            self.due.insert((member.due, place));
             // The poll tells once of what has come: everything is taken then.
             if used < RECV_MAX {
                 return;

@@ -113,6 +113,8 @@ pub struct Peer {
     next_report: Instant,
     /// Checks and records of DTLS on their way out.
     control: Vec<Vec<u8>>,
+    /// RTCP that somebody wants said.
+    said: Vec<Vec<u8>>,
     asked: Asked,
     attention: Attention,
 }
@@ -183,6 +185,7 @@ impl Peer {
             epoch,
             next_report: now + REPORT,
             control: Vec::new(),
+            said: Vec::new(),
             asked: Asked::default(),
             attention: Attention::Whole,
         };
@@ -232,14 +235,20 @@ impl Peer {
         }
     }
 
+    /// Sends a compound RTCP packet of somebody's making with the next poll, once connected.
+    pub fn say(&mut self, compound: Vec<u8>) {
+        self.said.push(compound);
+    }
+
     /// When [`Self::poll`] has something to do; it may be called at any time.
     #[must_use]
     pub fn deadline(&self, now: Instant) -> Instant {
-        if !self.control.is_empty() {
+        if !self.control.is_empty() || !self.said.is_empty() && self.is_connected() {
             return now;
         }
-        let media = self.is_connected().then_some(self.next_report);
-        let media = media.into_iter().chain(self.uplink.deadline()).chain(self.downlink.deadline());
+        // Until there are keys nothing is sent, however long it is due.
+        let media = [Some(self.next_report), self.uplink.deadline(), self.downlink.deadline()];
+        let media = media.into_iter().flatten().filter(|_| self.is_connected());
         let dtls = self.security.deadline().filter(|_| self.checks.answered);
         media.chain(dtls).fold(self.checks.next, Instant::min)
     }
@@ -276,7 +285,7 @@ impl Peer {
         if self.downlink.deadline().is_some_and(|due| due <= now) {
             self.downlink.wishes(now, &mut compound);
         }
-        if !compound.is_empty() {
+        for compound in self.said.drain(..).chain(Some(compound)).filter(|it| !it.is_empty()) {
             let _has_room = out.write(self.path, |room| {
                 room.get_mut(..compound.len())?.copy_from_slice(&compound);
                 open.sealer.seal_rtcp(room, compound.len()).ok()

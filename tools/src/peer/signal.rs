@@ -157,7 +157,8 @@ fn refusal(message: ServerMessage) -> Result<(), SignalError> {
     match message {
         ServerMessage::Error { message, .. } => Err(SignalError::Refused(message)),
         ServerMessage::Bye { message, .. } => Err(SignalError::Refused(message.into_owned())),
-        ServerMessage::Welcome { .. }
+        ServerMessage::Present { .. }
+        | ServerMessage::Welcome { .. }
         | ServerMessage::Answer { .. }
         | ServerMessage::Joined { .. }
         | ServerMessage::Changed { .. }

@@ -214,6 +214,9 @@ impl From<Source> for SourceName {
     reason = "docs/protocol.md describes each message, and a test holds them to it"
 )]
 pub enum ServerMessage {
+    Present {
+        participants: Vec<PersonShown>,
+    },
     Welcome {
         participant: String,
         resume: String,
@@ -381,6 +384,13 @@ impl ServerMessage {
         }
     }
 
+    /// Splits off the first [`PAGE`] people of a welcome that has more, to be sent before it.
+    pub fn page(&mut self) -> Option<Self> {
+        let Self::Welcome { participants, .. } = self else { return None };
+        (participants.len() > PAGE)
+            .then(|| Self::Present { participants: participants.drain(..PAGE).collect() })
+    }
+
     /// `error` as the protocol writes it.
     #[must_use]
     pub fn error(error: &Error, id: Option<u64>) -> Self {
@@ -404,6 +414,10 @@ impl ServerMessage {
         }
     }
 }
+
+/// People in one message: some 6 KiB. A socket keeps room for the longest message it ever sent; a thousand people in one would cost
+/// each of them over 100 KiB.
+pub const PAGE: usize = 50;
 
 fn shown(id: ParticipantId) -> String {
     format!("p{}", id.0)

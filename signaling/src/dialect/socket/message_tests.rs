@@ -31,6 +31,7 @@ fn every_message_of_the_protocol_is_read_and_written_as_its_document_says() {
     }
     assert_eq!(read, ["join", "offer", "voice", "view", "prefer", "pong", "leave"]);
     let all = [
+        "present",
         "welcome",
         "answer",
         "joined",

@@ -102,7 +102,7 @@ impl Conversation {
             };
             let step = match next {
                 Next::Received(received) => self.receive(received, &mut rate).await,
-                Next::Tell(message) => self.send(&message).await,
+                Next::Tell(message) => self.tell(message).await,
                 Next::End(end) => Err(end),
                 Next::Heartbeat => self.beat().await,
             };
@@ -171,6 +171,14 @@ impl Conversation {
     async fn refuse(&mut self, error: &Error) -> Result<(), End> {
         tracing::debug!(%error, code = error.face().code, "refused a message");
         self.send(&ServerMessage::error(error, None)).await
+    }
+
+    /// Sends a message, a long one in pages.
+    async fn tell(&mut self, mut message: ServerMessage) -> Result<(), End> {
+        while let Some(page) = message.page() {
+            self.send(&page).await?;
+        }
+        self.send(&message).await
     }
 
     async fn send(&mut self, message: &ServerMessage) -> Result<(), End> {

@@ -23,7 +23,7 @@ pub struct Picture {
     pub publication: u32,
     /// Which encoding of it.
     pub encoding: u8,
-    /// Counts pictures of the encoding from 0.
+    /// Counts pictures of the camera from 0, sent in this encoding or not.
     pub number: u32,
     /// The picture without which this one cannot be decoded; a keyframe needs none.
     pub needs: Option<u32>,

@@ -7,6 +7,7 @@ use tools::simnet::schedule::Schedule;
 use tools::simnet::time::SimTime;
 
 use super::tcp::control::Control;
+use super::trace::Moment;
 
 /// A case. Link 0 is the forward bottleneck, link 1 the way back; some have more.
 #[derive(Clone, Debug)]
@@ -104,6 +105,17 @@ impl Case {
     #[must_use]
     pub const fn end(&self) -> SimTime {
         SimTime::milliseconds(self.seconds * 1_000)
+    }
+
+    /// This case with a capacity by `trace`, if there is one; what else of it changes is told to the network as it happens.
+    #[must_use]
+    pub fn following(mut self, trace: &[Moment]) -> Self {
+        if let (Some(first), Some(link)) = (trace.first(), self.links.first_mut()) {
+            let rate = Schedule::constant(first.rate);
+            link.rate = trace.iter().fold(rate, |rate, moment| rate.then(moment.at, moment.rate));
+            link.available = link.rate.clone();
+        }
+        self
     }
 
     /// Whether `asked` names this case, or the group it is in.

@@ -36,6 +36,10 @@ pub struct FlowRecord {
     pub layers: Vec<(SimTime, Option<u8>)>,
     /// Sound: packets made, and those that came.
     pub sound: (u64, u64),
+    /// How often something was that must not be, where the flow can tell.
+    pub violations: f64,
+    /// The longest time in which something visible had no picture, in seconds, where the flow can tell.
+    pub blank: f64,
 }
 
 /// A frame.

@@ -32,7 +32,10 @@ const QUEUE: (f64, f64) = (0.1, 4.0);
 const LOSS: f64 = 1.5;
 
 /// Label, case, window, figures.
-const LINES: [(&str, &str, (u32, u32), [f64; 4]); 12] = [
+type Known = (&'static str, &'static str, (u32, u32), [f64; 4]);
+
+/// All of them.
+const LINES: [Known; 12] = [
     ("5.2 0-25", "5.2", (0, 25), [98.0, 12.0, 24.0, 0.0]),
     ("5.2 50-75", "5.2", (50, 75), [95.0, 16.0, 29.0, 0.0]),
     ("5.4 30-40", "5.4", (30, 40), [100.0, 14.0, 28.0, 0.0]),
@@ -49,10 +52,15 @@ const LINES: [(&str, &str, (u32, u32), [f64; 4]); 12] = [
 
 /// Runs str0m in `cases`, as far as they are needed, and compares. `only` names one line; all otherwise.
 #[must_use]
-pub fn run(cases: &[Case], only: Option<&str>, progress: impl FnMut(usize, usize, &str)) -> Vec<Line> {
+pub fn run(
+    cases: &[Case],
+    only: Option<&str>,
+    progress: impl FnMut(usize, usize, &str),
+) -> Vec<Line> {
     let lines: Vec<_> =
         LINES.iter().filter(|line| only.is_none_or(|only| line.0 == only)).collect();
-    let rows: Vec<Row> = lines.iter().map(|(label, case, window, _)| row(label, case, *window)).collect();
+    let rows: Vec<Row> =
+        lines.iter().map(|(label, case, window, _)| row(label, case, *window)).collect();
     let is_needed = |case: &&Case| rows.iter().any(|row| row.case == case.name);
     let needed: Vec<Case> = cases.iter().filter(is_needed).cloned().collect();
     let study = Study {
@@ -67,7 +75,11 @@ pub fn run(cases: &[Case], only: Option<&str>, progress: impl FnMut(usize, usize
     let found = |row: usize| [0, 1, 2, 3].map(|figure| median(&mut results.values(row, figure, 0)));
     (0..)
         .zip(&lines)
-        .map(|(row, (label, _, _, expected))| Line { label, expected: *expected, found: found(row) })
+        .map(|(row, (label, _, _, expected))| Line {
+            label,
+            expected: *expected,
+            found: found(row),
+        })
         .collect()
 }
 

@@ -24,7 +24,13 @@ pub fn all() -> Vec<Case> {
 }
 
 /// A case's links, before it has flows.
-fn case(name: &'static str, title: &'static str, seconds: u64, forward: LinkSpec, back: u64) -> Case {
+fn case(
+    name: &'static str,
+    title: &'static str,
+    seconds: u64,
+    forward: LinkSpec,
+    back: u64,
+) -> Case {
     let group = name.split_once('/').map_or(name, |(group, _)| group);
     let back = link(constant(back));
     let delay = ms(50);
@@ -70,7 +76,8 @@ fn variable() -> Vec<Case> {
         one("5.1", "variable capacity, one flow", 50),
         one("5.1/100ms", "the same, 100 ms one way", 100),
         filled(one("5.1u", "the same by background UDP", 50)),
-        case("5.2", "variable capacity, two flows", 125, two, 2_000).with(&[flow(0, 124), flow(0, 124)]),
+        case("5.2", "variable capacity, two flows", 125, two, 2_000)
+            .with(&[flow(0, 124), flow(0, 124)]),
         congested("5.3", "congested feedback", steps(&[(0, 2_000), (35, 800), (70, 2_000)])),
         congested("5.3/clear", "unimpaired feedback", constant(2_000)),
     ]
@@ -114,7 +121,11 @@ fn tcp() -> Vec<Case> {
 fn paths() -> Vec<Case> {
     let mut hops = case("6.3", "two bottlenecks", 300, link(constant(2_000)), 20_000);
     hops.links.extend([link(constant(8_000)), link(constant(1_500))]);
-    let via = |links: &[usize], delay| FlowPlan { forward: links.to_vec(), delay: ms(delay), ..flow(0, 299) };
+    let via = |links: &[usize], delay| FlowPlan {
+        forward: links.to_vec(),
+        delay: ms(delay),
+        ..flow(0, 299)
+    };
     hops.flows = vec![via(&[0, 2, 3], 100), via(&[0], 40), via(&[3], 40)];
     let delayed = |name, title, delay| {
         let mut case = case(name, title, 60, link(constant(2_000)), 2_000);
@@ -127,7 +138,8 @@ fn paths() -> Vec<Case> {
         case.with(&[flow(0, 60)])
     };
     let lossy = |name, title, loss| {
-        case(name, title, 60, link(constant(2_000)), 2_000).with(&[FlowPlan { loss, ..flow(0, 60) }])
+        case(name, title, 60, link(constant(2_000)), 2_000)
+            .with(&[FlowPlan { loss, ..flow(0, 60) }])
     };
     let percent = |percent| Loss::Independent(Probability::percent(percent));
     vec![
@@ -238,7 +250,8 @@ const fn constant(kbps: u64) -> Schedule {
 /// From these seconds on these kbit/s; the first begins at 0.
 fn steps(steps: &[(u64, u64)]) -> Schedule {
     let later = steps.iter().skip(1);
-    later.fold(constant(steps[0].1), |rate, (at, kbps)| rate.then(second(*at), Bitrate::kbps(*kbps)))
+    later
+        .fold(constant(steps[0].1), |rate, (at, kbps)| rate.then(second(*at), Bitrate::kbps(*kbps)))
 }
 
 const fn ms(milliseconds: u64) -> Duration {
@@ -265,7 +278,10 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), cases.len());
         let asked = |asked: &str| cases.iter().filter(|case| case.is(asked)).count();
-        assert_eq!([asked("5.1"), asked("5.1/100ms"), asked("l"), asked("S1"), asked("5")], [2, 1, 5, 1, 0]);
+        assert_eq!(
+            [asked("5.1"), asked("5.1/100ms"), asked("l"), asked("S1"), asked("5")],
+            [2, 1, 5, 1, 0]
+        );
     }
 
     #[test]
@@ -273,7 +289,10 @@ mod tests {
         let rates = |case: &Case, link: usize, at: &[u64]| -> Vec<u64> {
             at.iter().map(|at| case.links[link].rate.at(second(*at)).as_bps() / 1_000).collect()
         };
-        assert_eq!(rates(&named("5.2"), 0, &[0, 24, 25, 60, 99, 110]), [4_000, 4_000, 2_000, 3_500, 1_000, 2_000]);
+        assert_eq!(
+            rates(&named("5.2"), 0, &[0, 24, 25, 60, 99, 110]),
+            [4_000, 4_000, 2_000, 3_500, 1_000, 2_000]
+        );
         assert_eq!(rates(&named("5.3"), 1, &[34, 35, 70]), [2_000, 800, 2_000]);
         let filled = named("5.1u");
         let filler = filled.filler.as_ref().expect("background traffic");

@@ -21,7 +21,8 @@ pub fn write(report: &Report, plots: &[(&Case, Vec<(&str, &Plot)>)]) -> String {
     let mut out = String::from(HEAD);
     table(&mut out, report);
     for (case, plots) in plots {
-        let _ = writeln!(out, "<h2 id=\"{0}\">{0}: {1}</h2><div class=case>", case.name, case.title);
+        let _ =
+            writeln!(out, "<h2 id=\"{0}\">{0}: {1}</h2><div class=case>", case.name, case.title);
         for (whose, plot) in plots {
             let _ = writeln!(out, "<section><h3>{whose}</h3>");
             rates(&mut out, plot, case.seconds);
@@ -83,8 +84,7 @@ struct Series<'a> {
 }
 
 fn rates(out: &mut String, plot: &Plot, seconds: u64) {
-    let mut series =
-        vec![Series { values: &plot.capacity, class: "capacity", colour: "#9ca3af" }];
+    let mut series = vec![Series { values: &plot.capacity, class: "capacity", colour: "#9ca3af" }];
     for ((sent, estimate), colour) in plot.sent.iter().zip(&plot.estimates).zip(COLOURS) {
         series.push(Series { values: estimate, class: "estimate", colour });
         series.push(Series { values: sent, class: "sent", colour });

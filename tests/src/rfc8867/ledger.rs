@@ -74,6 +74,12 @@ impl Ledger {
         is_whole
     }
 
+    /// When a frame was made.
+    #[must_use]
+    pub fn made(&self, frame: u32) -> Option<SimTime> {
+        self.frames.get(usize::try_from(frame).ok()?).map(|frame| frame.made)
+    }
+
     /// All frames, in the order in which they were made.
     #[must_use]
     pub fn finish(self) -> Vec<Frame> {

@@ -59,7 +59,9 @@ impl Measure {
     #[must_use]
     pub fn of(&self, run: Run<'_>) -> f64 {
         match self {
-            Self::Utilisation(link, who, window) => bottleneck::utilisation(run, *link, *who, *window),
+            Self::Utilisation(link, who, window) => {
+                bottleneck::utilisation(run, *link, *who, *window)
+            }
             Self::UtilisationEach(link, window) => {
                 let flows = run.flows(Who::All, *link);
                 let whole = bottleneck::utilisation(run, *link, Who::All, *window);
@@ -82,7 +84,8 @@ impl Measure {
             Self::Spread(link, window) => fairness::spread(run, *link, *window),
             Self::LongestBelow(link, kbps, window) => {
                 let flows = run.flows(Who::All, *link).into_iter();
-                let longest = flows.map(|flow| fairness::longest_below(run, *link, flow, *kbps, *window));
+                let longest =
+                    flows.map(|flow| fairness::longest_below(run, *link, flow, *kbps, *window));
                 longest.fold(0.0, f64::max)
             }
             Self::FrameP95(flow, window) => pictures::frame_p95(run, *flow, *window),

@@ -100,7 +100,7 @@ impl Report {
                 Bar::None => Verdict::Shown,
                 bar if bar.holds(ours, other) => Verdict::Holds,
                 bar if recorded.is_some_and(|was| bar.is_no_worse(ours, was)) => Verdict::Known,
-                _ => Verdict::Short,
+                Bar::AtLeast(_) | Bar::AtMost(_) | Bar::Near(..) => Verdict::Short,
             };
             let reference = figure.judged.of(&results.values(place, number, 1), asked);
             let Figure { name, bar, judged, libwebrtc, .. } = *figure;

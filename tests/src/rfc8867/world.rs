@@ -144,7 +144,10 @@ impl<'a> World<'a> {
         for plan in &self.case.bulks {
             let ways = self.plain_ways();
             self.record.tcp_routes.push(ways.forward);
-            self.add(Actor::Bulk(Box::new(Bulk::new(plan.control, plan.start, plan.end, ways))), ways);
+            self.add(
+                Actor::Bulk(Box::new(Bulk::new(plan.control, plan.start, plan.end, ways))),
+                ways,
+            );
         }
         for place in 0..self.case.shorts {
             let ways = self.plain_ways();

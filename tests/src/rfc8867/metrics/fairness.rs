@@ -40,7 +40,8 @@ pub fn spread(run: Run<'_>, link: usize, window: Window) -> f64 {
 /// Of the link's bits in the window, which percentage TCP had.
 #[must_use]
 pub fn tcp_share(run: Run<'_>, link: usize, window: Window) -> f64 {
-    let capacity = super::super::world::bits(run.case.links[link].available.at(super::moment(window.from)));
+    let capacity =
+        super::super::world::bits(run.case.links[link].available.at(super::moment(window.from)));
     100.0 * rate(run, link, Who::Tcp, window) * 1_000.0 / capacity
 }
 

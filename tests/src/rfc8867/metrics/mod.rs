@@ -69,7 +69,8 @@ impl Run<'_> {
     #[must_use]
     pub fn flows(&self, who: Who, link: usize) -> Vec<usize> {
         let plans = self.case.flows.iter().enumerate();
-        let passing = plans.filter(|(_, plan)| plan.forward.contains(&link)).map(|(place, _)| place);
+        let passing =
+            plans.filter(|(_, plan)| plan.forward.contains(&link)).map(|(place, _)| place);
         match who {
             Who::All => passing.collect(),
             Who::Flow(flow) => passing.filter(|place| *place == flow).collect(),
@@ -129,7 +130,11 @@ pub fn median(values: &mut [f64]) -> f64 {
     let middle = values.len() / 2;
     match (values.get(middle.wrapping_sub(1)), values.get(middle)) {
         (Some(below), Some(above)) if values.len().is_multiple_of(2) => {
-            if below.is_infinite() { *below } else { below.midpoint(*above) }
+            if below.is_infinite() {
+                *below
+            } else {
+                below.midpoint(*above)
+            }
         }
         (_, Some(middle)) => *middle,
         (_, None) => f64::NAN,

@@ -110,8 +110,7 @@ pub fn fall_to(run: Run<'_>, flow: usize, layer: u8, from: f64) -> f64 {
 pub fn time_in(run: Run<'_>, flow: usize, layer: u8, window: Window) -> f64 {
     let layers = &run.record.flows[flow].layers;
     let borders = layers.iter().map(|(at, _)| at.elapsed().as_secs_f64());
-    let mut borders: Vec<f64> =
-        borders.filter(|at| *at > window.from && *at < window.to).collect();
+    let mut borders: Vec<f64> = borders.filter(|at| *at > window.from && *at < window.to).collect();
     borders.insert(0, window.from);
     borders.push(window.to);
     let spans = borders.windows(2).filter(|span| layer_at(layers, span[0]) == Some(layer));

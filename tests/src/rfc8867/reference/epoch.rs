@@ -30,7 +30,8 @@ pub(super) fn base() -> Instant {
         let since = wall.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
         let ahead = (WRAP + SECOND - since.as_secs() % WRAP) % WRAP;
         // One turn more, so that the fraction that is taken off never leads before the process.
-        provisional + Duration::from_secs(ahead + WRAP) - Duration::from_nanos(since.subsec_nanos().into())
+        provisional + Duration::from_secs(ahead + WRAP)
+            - Duration::from_nanos(since.subsec_nanos().into())
     })
 }
 

@@ -84,7 +84,10 @@ impl Flow {
     pub fn next_event(&self) -> Option<SimTime> {
         let Some(ends) = &self.ends else { return Some(self.start) };
         let media = self.audio.next().min(self.video.next());
-        [Some(media), ends.sender.next_event(), ends.receiver.next_event()].into_iter().flatten().min()
+        [Some(media), ends.sender.next_event(), ends.receiver.next_event()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what is due.
@@ -176,7 +179,15 @@ impl Flow {
         }
     }
 
-    fn write(&mut self, now: SimTime, ssrc: u32, number: u64, time: u32, payload: Vec<u8>, marker: bool) {
+    fn write(
+        &mut self,
+        now: SimTime,
+        ssrc: u32,
+        number: u64,
+        time: u32,
+        payload: Vec<u8>,
+        marker: bool,
+    ) {
         let Some(ends) = &mut self.ends else { return };
         let is_video = ssrc == VIDEO_SSRC;
         let payload_type = if is_video { ends.types.1 } else { ends.types.0 };

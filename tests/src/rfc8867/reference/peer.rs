@@ -69,8 +69,7 @@ pub(super) fn connect_on(base: Instant, now: SimTime, config: RtcConfig) -> (Pee
     let addresses = [1, 2].map(|last| SocketAddr::from((Ipv4Addr::new(10, 0, 0, last), 5_000)));
     let start = Some(Bitrate::kbps(START_KBPS));
     let mut sender = Peer::new(base, before, addresses, config.enable_bwe(start));
-    let mut receiver =
-        Peer::new(base, before, [addresses[1], addresses[0]], RtcConfig::new());
+    let mut receiver = Peer::new(base, before, [addresses[1], addresses[0]], RtcConfig::new());
     sender.meet(&mut receiver, true);
     receiver.meet(&mut sender, false);
     let mut at = before;
@@ -145,7 +144,7 @@ impl Peer {
     #[must_use]
     pub fn payload_types(&self) -> (Pt, Pt) {
         let of = |codec| {
-                let mut all = self.rtc.codec_config();
+            let all = self.rtc.codec_config();
             all.find(|params| params.spec().codec == codec).expect("in the defaults").pt()
         };
         (of(Codec::Opus), of(Codec::Vp8))

@@ -41,7 +41,9 @@ impl Bar {
             Self::None => true,
             Self::AtLeast(least) => figure >= least - ROUNDING,
             Self::AtMost(most) => figure <= most + ROUNDING,
-            Self::Near(_, most) => other.is_some_and(|other| (figure - other).abs() <= most + ROUNDING),
+            Self::Near(_, most) => {
+                other.is_some_and(|other| (figure - other).abs() <= most + ROUNDING)
+            }
         }
     }
 
@@ -92,7 +94,9 @@ mod tests {
         assert!(Bar::AtLeast(86.0).holds(86.0, None) && !Bar::AtLeast(86.0).holds(85.9, None));
         assert!(Bar::AtMost(0.1).holds(0.1, None) && !Bar::AtMost(0.1).holds(0.11, None));
         assert!(!Bar::AtMost(8.0).holds(f64::INFINITY, None));
-        assert!(!Bar::AtMost(8.0).holds(f64::NAN, None) && !Bar::AtLeast(8.0).holds(f64::NAN, None));
+        assert!(
+            !Bar::AtMost(8.0).holds(f64::NAN, None) && !Bar::AtLeast(8.0).holds(f64::NAN, None)
+        );
         assert!(Bar::Near("x", 5.0).holds(87.0, Some(92.0)));
         assert!(!Bar::Near("x", 5.0).holds(87.0, Some(92.1)));
         assert!(!Bar::Near("x", 5.0).holds(87.0, None));
@@ -100,7 +104,10 @@ mod tests {
 
     #[test]
     fn what_is_known_may_get_better_and_not_worse() {
-        assert!(Bar::AtLeast(90.0).is_no_worse(81.0, 80.0) && !Bar::AtLeast(90.0).is_no_worse(79.0, 80.0));
+        assert!(
+            Bar::AtLeast(90.0).is_no_worse(81.0, 80.0)
+                && !Bar::AtLeast(90.0).is_no_worse(79.0, 80.0)
+        );
         assert!(Bar::AtMost(8.0).is_no_worse(f64::INFINITY, f64::INFINITY));
         assert!(!Bar::AtMost(8.0).is_no_worse(f64::INFINITY, 12.0));
     }

@@ -18,15 +18,18 @@ const ALL: Who = Who::All;
 /// All of them.
 pub(super) fn rows() -> Vec<Row> {
     let row = |case, figures| Row { case, label: case, figures };
-    let loss = |window, most, reached| figure("loss %", Loss(0, ALL, window), AtMost(most), reached);
+    let loss =
+        |window, most, reached| figure("loss %", Loss(0, ALL, window), AtMost(most), reached);
     let (join, between) = (Window::new(0, 60), Window::new(0, 120));
     let (drop, flap) = (Window::new(30, 60), Window::new(0, 70));
     vec![
         row(
             "S1",
             vec![
-                figure("to the top s, 19 of 20", RiseTo(TOP, 0.0), AtMost(3.0), 0.7).judged(ShareOf20(0.95)),
-                figure("to the top s, worst", RiseTo(TOP, 0.0), AtMost(6.0), 12.3).judged(WorstOf20),
+                figure("to the top s, 19 of 20", RiseTo(TOP, 0.0), AtMost(3.0), 0.7)
+                    .judged(ShareOf20(0.95)),
+                figure("to the top s, worst", RiseTo(TOP, 0.0), AtMost(6.0), 12.3)
+                    .judged(WorstOf20),
                 figure("top kept %", Kept(TOP, join), AtLeast(95.0), NONE),
             ],
         ),
@@ -53,7 +56,8 @@ pub(super) fn rows() -> Vec<Row> {
             "S5",
             vec![
                 figure("to the top s", RiseTo(TOP, 30.0), AtMost(8.0), 12.5).judged(MedianOf20),
-                figure("to the top s, worst", RiseTo(TOP, 30.0), AtMost(12.0), NONE).judged(WorstOf20),
+                figure("to the top s, worst", RiseTo(TOP, 30.0), AtMost(12.0), NONE)
+                    .judged(WorstOf20),
             ],
         ),
         row(

@@ -1,8 +1,8 @@
 //! Every row of the table: its figures, each with its bar and what libwebrtc reached.
 
 pub mod bar;
-pub mod phases;
 pub mod layers;
+pub mod phases;
 pub mod steps;
 
 use super::measure::Measure;

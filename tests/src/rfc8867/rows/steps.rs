@@ -126,8 +126,13 @@ fn shared() -> Vec<Row> {
             figures: vec![
                 figure("Jain", Jain(0, vec![same]), AtLeast(0.92), 0.994),
                 figure("max/min", Spread(0, same), AtMost(2.1), 1.2),
-                figure("third flow up80", Up80(0, Who::Flow(2), 40.0, Share(third)), AtMost(10.0), 8.0)
-                    .judged(Judged::MedianOf20),
+                figure(
+                    "third flow up80",
+                    Up80(0, Who::Flow(2), 40.0, Share(third)),
+                    AtMost(10.0),
+                    8.0,
+                )
+                .judged(Judged::MedianOf20),
             ],
         },
         Row {
@@ -143,8 +148,13 @@ fn shared() -> Vec<Row> {
             label: "5.8 fairness",
             figures: vec![
                 figure("Jain", Jain(0, vec![Window::new(80, 119)]), AtLeast(0.92), 0.98),
-                figure("resumed flow up80", Up80(0, Who::Flow(1), 60.0, Share(third)), AtMost(50.0), 13.6)
-                    .judged(Judged::MedianOf20),
+                figure(
+                    "resumed flow up80",
+                    Up80(0, Who::Flow(1), 60.0, Share(third)),
+                    AtMost(50.0),
+                    13.6,
+                )
+                .judged(Judged::MedianOf20),
             ],
         },
     ]
@@ -167,7 +177,12 @@ fn tcp() -> Vec<Row> {
             label: "5.7 fairness",
             figures: vec![
                 figure("Jain", Jain(0, vec![whole]), AtLeast(0.95), 1.0),
-                figure("longest below 150 kbit/s s", LongestBelow(0, 150.0, whole), AtMost(5.0), NONE),
+                figure(
+                    "longest below 150 kbit/s s",
+                    LongestBelow(0, 150.0, whole),
+                    AtMost(5.0),
+                    NONE,
+                ),
             ],
         },
     ]
@@ -213,7 +228,8 @@ fn paths() -> Vec<Row> {
 fn lossy() -> Vec<Row> {
     let window = Window::new(20, 60);
     let frames = |most, reached| figure("frame p95 ms", FrameP95(0, window), AtMost(most), reached);
-    let lost = |most, reached| figure("frames lost %", FramesLost(0, window), AtMost(most), reached);
+    let lost =
+        |most, reached| figure("frames lost %", FramesLost(0, window), AtMost(most), reached);
     let frozen = |most, reached| figure("freeze s", Freeze(0, window), AtMost(most), reached);
     let row = |case, label, figures| Row { case, label, figures };
     vec![

@@ -33,13 +33,15 @@ pub struct Choice {
 impl Choice {
     /// The layer to send at `now`, where `room` bits a second are there for pictures and `wanted` is the highest of use.
     pub fn at(&mut self, now: SimTime, room: f64, wanted: u8) -> u8 {
-        let fits = (0..=wanted).rev().find(|layer| LAYERS[usize::from(*layer)] <= room).unwrap_or(0);
+        let fits =
+            (0..=wanted).rev().find(|layer| LAYERS[usize::from(*layer)] <= room).unwrap_or(0);
         if fits <= self.layer {
             self.layer = fits;
             self.rising = None;
             return fits;
         }
-        let (since, lowest) = self.rising.map_or((now, fits), |(since, low)| (since, low.min(fits)));
+        let (since, lowest) =
+            self.rising.map_or((now, fits), |(since, low)| (since, low.min(fits)));
         self.rising = Some((since, lowest));
         if now.since(since) >= PATIENCE {
             self.layer = lowest;

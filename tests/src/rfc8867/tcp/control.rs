@@ -46,12 +46,7 @@ impl Window {
     /// A window at its beginning.
     #[must_use]
     pub fn new(control: Control) -> Self {
-        Self {
-            control,
-            size: INITIAL_WINDOW,
-            threshold: f64::INFINITY,
-            cubic: Cubic::default(),
-        }
+        Self { control, size: INITIAL_WINDOW, threshold: f64::INFINITY, cubic: Cubic::default() }
     }
 
     /// In segments.

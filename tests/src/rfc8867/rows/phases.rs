@@ -7,293 +7,98 @@ use crate::rfc8867::measure::Measure::{
 };
 use crate::rfc8867::metrics::{Who, Window};
 
-/// What libwebrtc reached: utilisation, mean queue, p95 queue, loss.
-struct Reached(f64, f64, f64, f64);
-
-/// The bar of a phase: utilisation, the queue, loss.
-struct Bars(f64, Queue, f64);
-
-enum Queue {
-    P95(f64),
-    Mean(f64),
-    Free,
-}
-use Queue::{Free, Mean, P95};
+/// Label, case, link and flow, seconds, bar of utilisation / queue / loss, and what libwebrtc reached of utilisation / mean queue / p95
+/// queue / loss. The queue's bar is of its 95th percentile, or of its mean where that is said.
+const PHASES: &str = "
+5.1 0-40              | 5.1       | 0 all | 0-40    | 86 / 70 / 0.1       | 92 / 18 / 56 / 0.0
+5.1 40-60             | 5.1       | 0 all | 40-60   | 88 / 30 / 0.1       | 72 / 6 / 17 / 0.0
+5.1 60-80             | 5.1       | 0 all | 60-80   | 90 / mean 110 / 5.0 | 98 / 188 / 281 / 6.7
+5.1 80-99             | 5.1       | 0 all | 80-99   | 77 / 70 / 0.1       | 79 / 14 / 46 / 0.0
+5.1 100 ms 0-40       | 5.1/100ms | 0 all | 0-40    | 83 / 60 / 0.1       | 88 / 17 / 44 / 0.0
+5.1 100 ms 40-60      | 5.1/100ms | 0 all | 40-60   | 86 / 30 / 0.1       | 81 / 7 / 18 / 0.0
+5.1 100 ms 60-80      | 5.1/100ms | 0 all | 60-80   | 90 / mean 140 / 5.5 | 98 / 160 / 281 / 4.8
+5.1 100 ms 80-99      | 5.1/100ms | 0 all | 80-99   | 75 / 60 / 0.1       | 70 / 11 / 30 / 0.0
+5.1u 0-40             | 5.1u      | 0 all | 0-40    | 90 / 140 / 0.2      | 100 / 49 / 125 / 0.0
+5.1u 60-80            | 5.1u      | 0 all | 60-80   | 90 / – / 6.0        | 128 / 280 / 297 / 10.4
+5.1u 80-99            | 5.1u      | 0 all | 80-99   | 85 / mean 200 / 0.5 | 99 / 234 / 292 / 0.2
+5.2 0-25              | 5.2       | 0 all | 0-25    | 95 / 35 / 0.1       | 99 / 12 / 26 / 0.0
+5.2 25-50             | 5.2       | 0 all | 25-50   | 88 / mean 60 / 1.0  | 95 / 45 / 247 / 0.5
+5.2 50-75             | 5.2       | 0 all | 50-75   | 88 / 40 / 0.1       | 76 / 11 / 27 / 0.0
+5.2 75-100            | 5.2       | 0 all | 75-100  | 90 / mean 110 / 6.0 | 100 / 273 / 292 / 13.4
+5.2 100-124           | 5.2       | 0 all | 100-124 | 80 / 90 / 0.1       | 80 / 16 / 45 / 0.0
+5.3 forward 20-40     | 5.3       | 0 0   | 20-40   | 77 / mean 75 / 1.5  | 93 / 63 / 273 / 1.0
+5.3 forward 40-60     | 5.3       | 0 0   | 40-60   | 83 / mean 110 / 3.0 | 95 / 156 / 280 / 5.6
+5.3 forward 60-99     | 5.3       | 0 0   | 60-99   | 88 / 35 / 0.1       | 79 / 10 / 24 / 0.0
+5.3 backward 35-70    | 5.3       | 1 1   | 35-70   | 85 / mean 80 / 2.0  | 93 / 67 / 272 / 1.4
+5.3 backward 70-99    | 5.3       | 1 1   | 70-99   | 88 / 35 / 0.1       | 80 / 9 / 23 / 0.0
+5.4 10-40             | 5.4       | 0 all | 10-40   | 96 / 40 / 0.1       | 100 / 11 / 30 / 0.0
+5.4 60-119            | 5.4       | 0 all | 60-119  | 90 / 75 / 0.1       | 94 / 19 / 50 / 0.0
+5.5 120-299           | 5.5       | 0 all | 120-299 | 90 / 95 / 0.1       | 95 / 23 / 55 / 0.0
+5.8 45-60             | 5.8       | 0 all | 45-60   | 92 / 45 / 0.1       | 97 / 15 / 29 / 0.0
+5.8 80-119            | 5.8       | 0 all | 80-119  | 89 / 75 / 0.1       | 94 / 19 / 44 / 0.0
+6.3 A-B               | 6.3       | 0 all | 60-299  | 92 / 75 / 0.1       | 97 / 22 / 57 / 0.0
+6.3 C-D               | 6.3       | 3 all | 60-299  | 89 / 65 / 0.1       | 93 / 16 / 43 / 0.0
+D 1 ms                | D/1       | 0 all | 20-60   | 97 / 35 / 0.1       | 99 / 12 / 25 / 0.0
+D 150 ms              | D/150     | 0 all | 20-60   | 97 / 35 / 0.1       | 99 / 12 / 25 / 0.0
+D 300 ms              | D/300     | 0 all | 20-60   | 97 / 35 / 0.1       | 99 / 12 / 25 / 0.0
+Q 70 ms               | Q/70      | 0 all | 20-60   | 85 / 55 / 1.0       | 93 / 18 / 45 / 0.6
+Q 1000 ms             | Q/1000    | 0 all | 20-60   | 85 / 65 / 0.1       | 93 / 18 / 50 / 0.0
+W CBR 0-60: 0-60      | W/0-60    | 0 0   | 0-60    | 87 / 70 / 0.1       | 93 / 18 / 48 / 0.0
+W CBR 0-60: 60-119    | W/0-60    | 0 0   | 60-119  | 80 / 70 / 0.1       | 85 / 15 / 42 / 0.0
+W CBR 60-119: 60-119  | W/60-119  | 0 0   | 60-119  | 85 / mean 230 / 6.0 | 108 / 234 / 289 / 6.7
+N 20-119              | N         | 0 all | 20-119  | 90 / 60 / 0.1       | 95 / 11 / 40 / 0.0
+";
 
 /// Of all flows of link 0.
 const ALL: (usize, Who) = (0, Who::All);
 
-/// The flow that goes the other way, in the cases that have one.
-const BACK: (usize, Who) = (1, Who::Flow(1));
-
-type Of = (usize, Who);
-
-#[expect(clippy::needless_pass_by_value, reason = "written down where it is called")]
-fn phase(
-    label: &'static str,
-    case: &'static str,
-    of: Of,
-    window: (u32, u32),
-    bars: Bars,
-    reached: Reached,
-) -> Row {
-    let Bars(utilisation, queue, loss) = bars;
-    let (link, who) = of;
-    let window = Window::new(window.0, window.1);
-    let (mean, p95) = match queue {
-        P95(most) => (No, AtMost(most)),
-        Mean(most) => (AtMost(most), No),
-        Free => (No, No),
-    };
-    let figures = vec![
-        figure("utilisation %", Utilisation(link, who, window), AtLeast(utilisation), reached.0),
-        figure("queue mean ms", QueueMean(link, who, window), mean, reached.1),
-        figure("queue p95 ms", QueueP95(link, who, window), p95, reached.2),
-        figure("loss %", Loss(link, who, window), AtMost(loss), reached.3),
-    ];
-    Row { case, label, figures }
-}
+/// What libwebrtc reached: utilisation, mean queue, p95 queue, loss.
+struct Reached(f64, f64, f64, f64);
 
 /// All of them.
 pub(super) fn rows() -> Vec<Row> {
-    let mut rows = variable();
-    rows.extend(two());
-    rows.extend(congested());
-    rows.extend(shared());
+    let lines = PHASES.lines().filter(|line| !line.is_empty());
+    let mut rows: Vec<Row> = lines
+        .map(|line| phase(line).unwrap_or_else(|| panic!("a line of the table is wrong: {line}")))
+        .collect();
     rows.extend(tcp());
-    rows.extend(paths());
-    rows.extend(home());
     rows.extend(lossy());
     rows
 }
 
-fn variable() -> Vec<Row> {
-    vec![
-        phase(
-            "5.1 0-40",
-            "5.1",
-            ALL,
-            (0, 40),
-            Bars(86.0, P95(70.0), 0.1),
-            Reached(92.0, 18.0, 56.0, 0.0),
-        ),
-        phase(
-            "5.1 40-60",
-            "5.1",
-            ALL,
-            (40, 60),
-            Bars(88.0, P95(30.0), 0.1),
-            Reached(72.0, 6.0, 17.0, 0.0),
-        ),
-        phase(
-            "5.1 60-80",
-            "5.1",
-            ALL,
-            (60, 80),
-            Bars(90.0, Mean(110.0), 5.0),
-            Reached(98.0, 188.0, 281.0, 6.7),
-        ),
-        phase(
-            "5.1 80-99",
-            "5.1",
-            ALL,
-            (80, 99),
-            Bars(77.0, P95(70.0), 0.1),
-            Reached(79.0, 14.0, 46.0, 0.0),
-        ),
-        phase(
-            "5.1 100 ms 0-40",
-            "5.1/100ms",
-            ALL,
-            (0, 40),
-            Bars(83.0, P95(60.0), 0.1),
-            Reached(88.0, 17.0, 44.0, 0.0),
-        ),
-        phase(
-            "5.1 100 ms 40-60",
-            "5.1/100ms",
-            ALL,
-            (40, 60),
-            Bars(86.0, P95(30.0), 0.1),
-            Reached(81.0, 7.0, 18.0, 0.0),
-        ),
-        phase(
-            "5.1 100 ms 60-80",
-            "5.1/100ms",
-            ALL,
-            (60, 80),
-            Bars(90.0, Mean(140.0), 5.5),
-            Reached(98.0, 160.0, 281.0, 4.8),
-        ),
-        phase(
-            "5.1 100 ms 80-99",
-            "5.1/100ms",
-            ALL,
-            (80, 99),
-            Bars(75.0, P95(60.0), 0.1),
-            Reached(70.0, 11.0, 30.0, 0.0),
-        ),
-        phase(
-            "5.1u 0-40",
-            "5.1u",
-            ALL,
-            (0, 40),
-            Bars(90.0, P95(140.0), 0.2),
-            Reached(100.0, 49.0, 125.0, 0.0),
-        ),
-        phase(
-            "5.1u 60-80",
-            "5.1u",
-            ALL,
-            (60, 80),
-            Bars(90.0, Free, 6.0),
-            Reached(128.0, 280.0, 297.0, 10.4),
-        ),
-        phase(
-            "5.1u 80-99",
-            "5.1u",
-            ALL,
-            (80, 99),
-            Bars(85.0, Mean(200.0), 0.5),
-            Reached(99.0, 234.0, 292.0, 0.2),
-        ),
-    ]
+/// Reads a line of [`PHASES`]; `None` where it is wrong.
+fn phase(line: &'static str) -> Option<Row> {
+    let [label, case, of, window, bars, reached] = split(line, '|')?;
+    let (link, who) = of.split_once(' ')?;
+    let link = link.parse().ok()?;
+    let who = match who.trim() {
+        "all" => Who::All,
+        flow => Who::Flow(flow.parse().ok()?),
+    };
+    let (from, to) = window.split_once('-')?;
+    let window = Window::new(from.parse().ok()?, to.parse().ok()?);
+    let [utilisation, queue, loss] = split(bars, '/')?;
+    let (mean, p95) = match queue.strip_prefix("mean ") {
+        Some(mean) => (AtMost(mean.parse().ok()?), No),
+        None if queue == "–" => (No, No),
+        None => (No, AtMost(queue.parse().ok()?)),
+    };
+    let [by_utilisation, by_mean, by_p95, by_loss] = split(reached, '/')?;
+    let number = |text: &str| text.parse::<f64>().ok();
+    let least = AtLeast(number(utilisation)?);
+    let most = AtMost(number(loss)?);
+    let figures = vec![
+        figure("utilisation %", Utilisation(link, who, window), least, number(by_utilisation)?),
+        figure("queue mean ms", QueueMean(link, who, window), mean, number(by_mean)?),
+        figure("queue p95 ms", QueueP95(link, who, window), p95, number(by_p95)?),
+        figure("loss %", Loss(link, who, window), most, number(by_loss)?),
+    ];
+    Some(Row { case, label, figures })
 }
 
-fn two() -> Vec<Row> {
-    vec![
-        phase(
-            "5.2 0-25",
-            "5.2",
-            ALL,
-            (0, 25),
-            Bars(95.0, P95(35.0), 0.1),
-            Reached(99.0, 12.0, 26.0, 0.0),
-        ),
-        phase(
-            "5.2 25-50",
-            "5.2",
-            ALL,
-            (25, 50),
-            Bars(88.0, Mean(60.0), 1.0),
-            Reached(95.0, 45.0, 247.0, 0.5),
-        ),
-        phase(
-            "5.2 50-75",
-            "5.2",
-            ALL,
-            (50, 75),
-            Bars(88.0, P95(40.0), 0.1),
-            Reached(76.0, 11.0, 27.0, 0.0),
-        ),
-        phase(
-            "5.2 75-100",
-            "5.2",
-            ALL,
-            (75, 100),
-            Bars(90.0, Mean(110.0), 6.0),
-            Reached(100.0, 273.0, 292.0, 13.4),
-        ),
-        phase(
-            "5.2 100-124",
-            "5.2",
-            ALL,
-            (100, 124),
-            Bars(80.0, P95(90.0), 0.1),
-            Reached(80.0, 16.0, 45.0, 0.0),
-        ),
-    ]
-}
-
-fn congested() -> Vec<Row> {
-    let forward = (0, Who::Flow(0));
-    vec![
-        phase(
-            "5.3 forward 20-40",
-            "5.3",
-            forward,
-            (20, 40),
-            Bars(77.0, Mean(75.0), 1.5),
-            Reached(93.0, 63.0, 273.0, 1.0),
-        ),
-        phase(
-            "5.3 forward 40-60",
-            "5.3",
-            forward,
-            (40, 60),
-            Bars(83.0, Mean(110.0), 3.0),
-            Reached(95.0, 156.0, 280.0, 5.6),
-        ),
-        phase(
-            "5.3 forward 60-99",
-            "5.3",
-            forward,
-            (60, 99),
-            Bars(88.0, P95(35.0), 0.1),
-            Reached(79.0, 10.0, 24.0, 0.0),
-        ),
-        phase(
-            "5.3 backward 35-70",
-            "5.3",
-            BACK,
-            (35, 70),
-            Bars(85.0, Mean(80.0), 2.0),
-            Reached(93.0, 67.0, 272.0, 1.4),
-        ),
-        phase(
-            "5.3 backward 70-99",
-            "5.3",
-            BACK,
-            (70, 99),
-            Bars(88.0, P95(35.0), 0.1),
-            Reached(80.0, 9.0, 23.0, 0.0),
-        ),
-    ]
-}
-
-fn shared() -> Vec<Row> {
-    vec![
-        phase(
-            "5.4 10-40",
-            "5.4",
-            ALL,
-            (10, 40),
-            Bars(96.0, P95(40.0), 0.1),
-            Reached(100.0, 11.0, 30.0, 0.0),
-        ),
-        phase(
-            "5.4 60-119",
-            "5.4",
-            ALL,
-            (60, 119),
-            Bars(90.0, P95(75.0), 0.1),
-            Reached(94.0, 19.0, 50.0, 0.0),
-        ),
-        phase(
-            "5.5 120-299",
-            "5.5",
-            ALL,
-            (120, 299),
-            Bars(90.0, P95(95.0), 0.1),
-            Reached(95.0, 23.0, 55.0, 0.0),
-        ),
-        phase(
-            "5.8 45-60",
-            "5.8",
-            ALL,
-            (45, 60),
-            Bars(92.0, P95(45.0), 0.1),
-            Reached(97.0, 15.0, 29.0, 0.0),
-        ),
-        phase(
-            "5.8 80-119",
-            "5.8",
-            ALL,
-            (80, 119),
-            Bars(89.0, P95(75.0), 0.1),
-            Reached(94.0, 19.0, 44.0, 0.0),
-        ),
-    ]
+/// So many parts, without the space around them.
+fn split<const PARTS: usize>(text: &str, at: char) -> Option<[&str; PARTS]> {
+    text.split(at).map(str::trim).collect::<Vec<_>>().try_into().ok()
 }
 
 /// Beside a long TCP the bar is a rate.
@@ -339,90 +144,6 @@ fn tcp() -> Vec<Row> {
     ]
 }
 
-fn paths() -> Vec<Row> {
-    let late = (20, 60);
-    let delayed = || (Bars(97.0, P95(35.0), 0.1), Reached(99.0, 12.0, 25.0, 0.0));
-    let delay = |label, case| {
-        let (bars, reached) = delayed();
-        phase(label, case, ALL, late, bars, reached)
-    };
-    vec![
-        phase(
-            "6.3 A-B",
-            "6.3",
-            ALL,
-            (60, 299),
-            Bars(92.0, P95(75.0), 0.1),
-            Reached(97.0, 22.0, 57.0, 0.0),
-        ),
-        phase(
-            "6.3 C-D",
-            "6.3",
-            (3, Who::All),
-            (60, 299),
-            Bars(89.0, P95(65.0), 0.1),
-            Reached(93.0, 16.0, 43.0, 0.0),
-        ),
-        delay("D 1 ms", "D/1"),
-        delay("D 150 ms", "D/150"),
-        delay("D 300 ms", "D/300"),
-        phase(
-            "Q 70 ms",
-            "Q/70",
-            ALL,
-            late,
-            Bars(85.0, P95(55.0), 1.0),
-            Reached(93.0, 18.0, 45.0, 0.6),
-        ),
-        phase(
-            "Q 1000 ms",
-            "Q/1000",
-            ALL,
-            late,
-            Bars(85.0, P95(65.0), 0.1),
-            Reached(93.0, 18.0, 50.0, 0.0),
-        ),
-    ]
-}
-
-fn home() -> Vec<Row> {
-    let forward = (0, Who::Flow(0));
-    vec![
-        phase(
-            "W CBR 0-60: 0-60",
-            "W/0-60",
-            forward,
-            (0, 60),
-            Bars(87.0, P95(70.0), 0.1),
-            Reached(93.0, 18.0, 48.0, 0.0),
-        ),
-        phase(
-            "W CBR 0-60: 60-119",
-            "W/0-60",
-            forward,
-            (60, 119),
-            Bars(80.0, P95(70.0), 0.1),
-            Reached(85.0, 15.0, 42.0, 0.0),
-        ),
-        phase(
-            "W CBR 60-119: 60-119",
-            "W/60-119",
-            forward,
-            (60, 119),
-            Bars(85.0, Mean(230.0), 6.0),
-            Reached(108.0, 234.0, 289.0, 6.7),
-        ),
-        phase(
-            "N 20-119",
-            "N",
-            ALL,
-            (20, 119),
-            Bars(90.0, P95(60.0), 0.1),
-            Reached(95.0, 11.0, 40.0, 0.0),
-        ),
-    ]
-}
-
 /// What of a loss is the queue's and not chance's, in percent: as much as the other rows allow.
 const OWN_LOSS: f64 = 1.0;
 
@@ -460,4 +181,38 @@ fn lossy() -> Vec<Row> {
         behind("L 20 %", "L/20", rate, 40.0, 20.0),
         behind("L bursts", "L/bursts", share(95.0, 100.0), 55.0, 5.0),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_into_its_figures_and_bars() {
+        let line =
+            "5.3 backward 35-70 | 5.3 | 1 1 | 35-70 | 85 / mean 80 / 2.0 | 93 / 67 / 272 / 1.4";
+        let row = phase(line).expect("right");
+        assert_eq!((row.label, row.case), ("5.3 backward 35-70", "5.3"));
+        let window = Window::new(35, 70);
+        let [utilisation, mean, p95, loss] = &row.figures[..] else { panic!() };
+        assert_eq!(utilisation.measure, Utilisation(1, Who::Flow(1), window));
+        assert_eq!((utilisation.bar, utilisation.libwebrtc), (AtLeast(85.0), Some(93.0)));
+        assert_eq!((mean.bar, p95.bar, loss.bar), (AtMost(80.0), No, AtMost(2.0)));
+        assert_eq!(p95.libwebrtc, Some(272.0));
+    }
+
+    #[test]
+    fn a_queue_without_a_bar_and_all_flows_are_read() {
+        let row = phase("x | 5.1u | 0 all | 60-80 | 90 / – / 6 | 1 / 2 / 3 / 4").expect("right");
+        assert_eq!((row.figures[1].bar, row.figures[2].bar), (No, No));
+        assert_eq!(row.figures[0].measure, Utilisation(0, Who::All, Window::new(60, 80)));
+    }
+
+    #[test]
+    fn a_wrong_line_is_no_row() {
+        assert!(phase("x | 5.1 | 0 all | 60-80 | 90 / 6 | 1 / 2 / 3 / 4").is_none());
+        assert!(phase("x | 5.1 | 0 all | 60 | 90 / 5 / 6 | 1 / 2 / 3 / 4").is_none());
+        assert!(phase("x | 5.1 | 0 some | 60-80 | 90 / 5 / 6 | 1 / 2 / 3 / 4").is_none());
+        assert!(phase("x | 5.1 | 0 all | 60-80 | 90 / 5 / 6").is_none());
+    }
 }

@@ -180,3 +180,7 @@ pub fn show_bar(bar: Bar) -> String {
         Bar::Near(_, most) => format!("±{most}"),
     }
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use super::algorithm::Algorithm;
-use super::case::Case;
+use super::case::{Case, Picture};
 use super::metrics::Run;
 use super::plot::Plot;
 use super::rows::Row;
@@ -100,7 +100,12 @@ impl Study<'_> {
             let rows = self.rows.iter().filter(|row| row.case == plan.name);
             let needs_many =
                 rows.flat_map(|row| &row.figures).any(|figure| figure.judged.needs_many());
+            let is_of_many = plan.flows.iter().any(|flow| matches!(flow.picture, Picture::Many(_)));
             for (algorithm, whose) in self.algorithms.iter().enumerate() {
+                // Many publications are an allocator's case: the reference has none.
+                if is_of_many && *whose == Algorithm::Reference {
+                    continue;
+                }
                 let many = needs_many && *whose != Algorithm::Reference;
                 let last = if many { last.max(first + MANY - 1) } else { last };
                 jobs.extend((first..=last).map(|seed| Job { case, algorithm, seed }));

@@ -319,3 +319,7 @@ fn span_of(span: Duration, random: &mut Random) -> SimTime {
 pub fn bits(rate: Bitrate) -> f64 {
     rate.as_bps() as f64
 }
+
+#[cfg(test)]
+#[path = "world_tests.rs"]
+mod tests;

@@ -163,3 +163,7 @@ mod tests {
         assert!(median(&mut []).is_nan());
     }
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod hand_computed;

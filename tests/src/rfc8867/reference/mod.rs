@@ -126,9 +126,9 @@ impl Flow {
     fn want(&mut self, now: SimTime) {
         let Some(ends) = &mut self.ends else { return };
         let desired = match &self.plan.picture {
-            Picture::Adaptive => FLOW_MAX,
+            // Many are no case of the reference's.
+            Picture::Adaptive | Picture::Many(_) => FLOW_MAX,
             Picture::Simulcast { .. } => wire_rate(LAYERS[usize::from(self.plan.wanted(now))]),
-            Picture::Many(count) => f64::from(*count) * wire_rate(LAYERS[2]),
         };
         ends.sender.desire(desired);
     }

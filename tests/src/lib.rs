@@ -17,3 +17,4 @@ pub mod meeting;
 pub mod oracle;
 pub mod packet;
 pub mod plan;
+pub mod rfc8867;

@@ -487,6 +487,7 @@ impl Link {
             links,
             delay: self.delay,
             jitter: self.jitter,
+            loss_before: Loss::None,
             loss: self.loss,
             duplicates: self.duplicates,
             reordering: self.reordering,

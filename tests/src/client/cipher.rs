@@ -25,6 +25,15 @@ impl Cipher {
         }
     }
 
+    /// The server's side of `keys`, for whoever listens in.
+    #[must_use]
+    pub fn of_server(keys: &KeyingMaterial) -> Self {
+        Self {
+            sealing: context(keys.profile, &keys.local),
+            opening: context(keys.profile, &keys.remote),
+        }
+    }
+
     /// Seals an RTP packet.
     pub fn seal(&mut self, packet: Rtp) -> Vec<u8> {
         self.sealing.encrypt_rtp(&packet.write()).expect("what we wrote is RTP").to_vec()

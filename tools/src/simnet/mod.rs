@@ -1,8 +1,8 @@
 //! A network in virtual time: what is sent comes out later, or not at all, and always the same for one seed.
 //!
 //! ```text
-//! send ─► link: FIFO, drop tail, rate by schedule ─► … next link ─► route: blackout, loss, duplication
-//!                                                                    ─► delay, jitter, reordering ─► poll
+//! send ─► loss ─► link: FIFO, drop tail, rate by schedule ─► … next link ─► route: blackout, loss, duplication
+//!                                                                            ─► delay, jitter, reordering ─► poll
 //! ```
 //!
 //! Time is integer nanoseconds. One heap holds all events, ties in insertion order, and one generator draws all chance.
@@ -12,6 +12,7 @@
 pub mod jitter;
 pub mod link;
 pub mod loss;
+pub mod passage;
 pub mod random;
 pub mod route;
 pub mod schedule;
@@ -21,6 +22,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use link::{Link, LinkPlan, Offer, Sent};
+use passage::{Outcome, Passage};
 use random::Random;
 use route::{Counts, Fate, Flight, Route};
 use time::SimTime;
@@ -57,6 +59,8 @@ pub struct Network<P> {
     heap: BinaryHeap<Reverse<(SimTime, u64)>>,
     events: BTreeMap<u64, Step<P>>,
     inserted: u64,
+    /// What links did, where somebody wants to know.
+    log: Option<Vec<Passage>>,
 }
 
 /// A packet under way.
@@ -91,7 +95,18 @@ impl<P: Clone> Network<P> {
             heap: BinaryHeap::new(),
             events: BTreeMap::new(),
             inserted: 0,
+            log: None,
         }
+    }
+
+    /// Keeps a log from now on. Whoever asks for it takes it out with [`Self::take_log`] now and then: it grows.
+    pub fn keep_log(&mut self) {
+        self.log.get_or_insert_default();
+    }
+
+    /// What links did since the last call, in order of time.
+    pub fn take_log(&mut self) -> Vec<Passage> {
+        self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Adds a link.
@@ -133,6 +148,13 @@ impl<P: Clone> Network<P> {
         debug_assert!(now >= self.now, "time runs forward");
         if let Some(flight) = self.routes.get_mut(route.0) {
             flight.count_offer();
+            if flight.loses_before(&mut self.random) {
+                if let Some(link) = flight.link(0) {
+                    let outcome = Outcome::LostBefore;
+                    self.note(Passage { at: now, route, link, size, outcome });
+                }
+                return;
+            }
             self.schedule(now, Step::Reach(Packet { route, size, hops: 0, payload }));
         }
     }
@@ -161,6 +183,12 @@ impl<P: Clone> Network<P> {
         None
     }
 
+    fn note(&mut self, passage: Passage) {
+        if let Some(log) = &mut self.log {
+            log.push(passage);
+        }
+    }
+
     fn schedule(&mut self, at: SimTime, step: Step<P>) {
         self.heap.push(Reverse((at, self.inserted)));
         self.events.insert(self.inserted, step);
@@ -175,8 +203,13 @@ impl<P: Clone> Network<P> {
             return;
         };
         let Some(link) = self.links.get_mut(id.0) else { return };
-        match link.offer(now, packet.size, packet) {
-            Offer::Dropped => flight.count_queue_full(),
+        let (route, size) = (packet.route, packet.size);
+        match link.offer(now, size, packet) {
+            Offer::Dropped => {
+                flight.count_queue_full();
+                let outcome = Outcome::Dropped;
+                self.note(Passage { at: now, route, link: id, size, outcome });
+            }
             Offer::Queued => {}
             Offer::Started { until } => self.schedule(until, Step::Sent(id)),
         }
@@ -193,7 +226,11 @@ impl<P: Clone> Network<P> {
         let Some(flight) = self.routes.get_mut(sent.item.route.0) else { return };
         flight.count_queue_delay(sent.queue_delay);
         sent.item.hops += 1;
-        if flight.link(sent.item.hops).is_some() {
+        let goes_on = flight.link(sent.item.hops).is_some();
+        let Packet { route, size, .. } = sent.item;
+        let outcome = Outcome::Sent { queue_delay: sent.queue_delay };
+        self.note(Passage { at: now, route, link: id, size, outcome });
+        if goes_on {
             self.reach(now, sent.item);
         } else {
             self.fly(now, sent);
@@ -205,7 +242,12 @@ impl<P: Clone> Network<P> {
         let Sent { item: packet, serialisation, .. } = sent;
         let Some(flight) = self.routes.get_mut(packet.route.0) else { return };
         match flight.fate(now, serialisation, &mut self.random) {
-            Fate::Lost => {}
+            Fate::Lost => {
+                let Packet { route, size, hops, .. } = packet;
+                if let Some(link) = hops.checked_sub(1).and_then(|last| flight.link(last)) {
+                    self.note(Passage { at: now, route, link, size, outcome: Outcome::LostBehind });
+                }
+            }
             Fate::Arrives { at, again: None } => {
                 self.schedule(at, Step::Deliver(packet.route, packet.payload));
             }

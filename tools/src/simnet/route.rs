@@ -17,7 +17,9 @@ pub struct Route {
     pub delay: Duration,
     /// On top of it, without reordering.
     pub jitter: Option<Jitter>,
-    /// Which packets vanish.
+    /// Which packets vanish before the first link, whose capacity they do not take.
+    pub loss_before: Loss,
+    /// Which packets vanish behind the last link.
     pub loss: Loss,
     /// How often a packet comes twice; the copy takes its delay and jitter by itself, in order.
     pub duplicates: Probability,
@@ -61,6 +63,7 @@ pub(super) struct Flight {
     route: Route,
     order: Order,
     weather: Weather,
+    weather_before: Weather,
     counts: Counts,
 }
 
@@ -81,6 +84,7 @@ impl Flight {
             route,
             order: Order::default(),
             weather: Weather::default(),
+            weather_before: Weather::default(),
             counts: Counts::default(),
         }
     }
@@ -101,6 +105,13 @@ impl Flight {
 
     pub(super) const fn count_offer(&mut self) {
         self.counts.offered += 1;
+    }
+
+    /// Whether a packet that was just sent vanishes before the first link.
+    pub(super) fn loses_before(&mut self, random: &mut Random) -> bool {
+        let is_lost = self.weather_before.loses(self.route.loss_before, random);
+        self.counts.lost += u64::from(is_lost);
+        is_lost
     }
 
     pub(super) const fn count_queue_full(&mut self) {

@@ -5,6 +5,7 @@ use simulcast::Bitrate;
 use super::jitter::Jitter;
 use super::link::LinkPlan;
 use super::loss::Loss;
+use super::passage::{Outcome, Passage};
 use super::random::Probability;
 use super::route::{Reordering, Route};
 use super::schedule::Schedule;
@@ -67,6 +68,45 @@ fn two_routes_share_a_link_in_order_of_arrival_and_keep_their_own_delays() {
     network.send(ms(0), far, 1500, 0);
     network.send(ms(0), near, 1500, 1);
     assert_eq!(drain(&mut network), [(ms(74), 1), (ms(162), 0)]);
+}
+
+#[test]
+fn the_log_has_what_left_what_was_dropped_and_what_was_lost() {
+    let mut network = Network::new(1);
+    let link = network.add_link(LinkPlan {
+        rate: Schedule::constant(Bitrate::kbps(1000)),
+        queue: Duration::from_millis(24),
+    });
+    let route = |loss| Route { links: vec![link], loss, ..Route::default() };
+    let whole = network.add_route(route(Loss::None));
+    let lossy = network.add_route(route(Loss::Independent(Probability::percent(100.0))));
+    network.send(ms(0), whole, 1500, 0);
+    assert!(network.poll(ms(0)).is_none());
+    assert_eq!(network.take_log(), [], "nobody asked for a log");
+    network.keep_log();
+    network.send(ms(4), lossy, 1500, 1);
+    network.send(ms(5), whole, 1500, 2);
+    drain(&mut network);
+    let passage = |at, route, outcome| Passage { at: ms(at), route, link, size: 1500, outcome };
+    let waited = |milliseconds| Outcome::Sent { queue_delay: Duration::from_millis(milliseconds) };
+    assert_eq!(
+        network.take_log(),
+        [
+            passage(5, whole, Outcome::Dropped), // 24 ms are two packets
+            passage(12, whole, waited(0)),
+            passage(24, lossy, waited(8)),
+            passage(24, lossy, Outcome::LostBehind),
+        ]
+    );
+    assert_eq!(network.take_log(), [], "it was taken");
+    let early = network.add_route(Route {
+        loss_before: Loss::Independent(Probability::percent(100.0)),
+        ..route(Loss::None)
+    });
+    network.send(ms(2_000_000), early, 1500, 3);
+    assert_eq!(network.poll(ms(3_000_000)), None);
+    assert_eq!(network.take_log(), [passage(2_000_000, early, Outcome::LostBefore)]);
+    assert_eq!(network.counts(early).lost, 1);
 }
 
 #[test]

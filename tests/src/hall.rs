@@ -15,6 +15,7 @@ use sfu::config::{Limits, ShardConfig};
 use sfu::media::{MediaKind, PublicationId, SlotId};
 use sfu::metrics::Snapshot;
 use sfu::net::batch::{Ecn, Fill, Path, RecvBatch, SendBatch};
+use sfu::publication::receive::Arrival;
 use sfu::transport::dtls::Certificate;
 use sfu::transport::srtp::{KeyingMaterial, MasterKey, Profile};
 use sfu::{ChannelId, Event, ParticipantId, Shard};
@@ -368,7 +369,9 @@ impl Hall {
         let mut of = Vec::new();
         guest.peer.handle(instant, instant, &mut buffer, &mut |packet: &Heard<'_>, skipped| {
             tally.note(packet, skipped);
-            if !packet.payload.is_empty() {
+            // A second copy as a retransmission is padding: it finds out what the link carries.
+            let is_copy = packet.repaired && packet.arrival == Arrival::Duplicate;
+            if !packet.payload.is_empty() && !is_copy {
                 of.push(packet.publication);
                 *heard.entry(packet.publication.unwrap_or(0)).or_default() += 1;
             }

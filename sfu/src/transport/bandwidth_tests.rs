@@ -98,3 +98,26 @@ fn probes_wait_until_something_is_wanted() {
     bandwidth.allocated(now, &targets, Bitrate::ZERO, Bitrate::ZERO);
     assert!(bandwidth.burst().is_none());
 }
+
+#[test]
+fn sending_and_feedback_allocate_nothing() {
+    let (mut bandwidth, start) = (Bandwidth::new(Settings::default()), start());
+    let mut round = |n: u64| {
+        let now = start + ms(n * 10);
+        send(&mut bandwidth, now, Spending::Picture, 1_200, 1_100);
+        let at_us = i64::try_from(n).unwrap() * 10_000;
+        let fate = match n % 20 {
+            0 => Fate::Lost,
+            1 => Fate::Unreported,
+            _ => Fate::Arrived { at_us, was_lost: false },
+        };
+        let told = Told { sent: now, bytes: 1_200, probe: None, fate };
+        bandwidth.feedback(now + ms(50), std::iter::once(told));
+        bandwidth.timeout(now + ms(50));
+        let _probe = bandwidth.burst().map(|burst| burst.id());
+        let _outlook = bandwidth.outlook(now + ms(50));
+    };
+    (0..100).for_each(&mut round);
+    let counted = allocation_counter::measure(|| (100..3_000).for_each(&mut round));
+    assert_eq!(counted.count_total, 0);
+}

@@ -38,6 +38,21 @@ fn the_old_layer_flows_until_a_keyframe_of_the_other() {
 }
 
 #[test]
+fn what_was_interrupted_begins_anew_with_a_keyframe() {
+    let mut selector = Selector::paused(Spread::Encodings);
+    selector.interrupt();
+    assert_eq!(selector.wants_keyframe(), None, "nothing was wanted");
+    selector.set_target(Some(LOW));
+    assert_eq!(simulcast(&mut selector, LOW.spatial, true), Verdict::ForwardAsSwitch);
+    assert_eq!(simulcast(&mut selector, LOW.spatial, false), Verdict::Forward);
+    selector.interrupt();
+    assert_eq!((selector.current(), selector.wants_keyframe()), (None, Some(LOW)));
+    let not_yet = Verdict::Drop(DropReason::NotAKeyframe);
+    assert_eq!(simulcast(&mut selector, LOW.spatial, false), not_yet);
+    assert_eq!(simulcast(&mut selector, LOW.spatial, true), Verdict::ForwardAsSwitch);
+}
+
+#[test]
 fn a_target_that_fell_silent_is_replaced_without_a_gap() {
     let mut selector = Selector::paused(Spread::Encodings);
     selector.set_target(Some(LOW));

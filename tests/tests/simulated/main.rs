@@ -12,6 +12,7 @@ mod consent;
 mod conversation;
 mod demand;
 mod determinism;
+mod estimate;
 mod faults;
 mod keyframes;
 mod layers;

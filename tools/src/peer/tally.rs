@@ -38,11 +38,11 @@ pub struct Tally {
     pub bytes: u64,
     /// Packets that came after a later one.
     pub late: u64,
-    /// Packets that had come before.
+    /// Packets that had come before, on the same stream.
     pub duplicates: u64,
     /// Packets that came when they were sent a second time.
     pub repaired: u64,
-    /// Packets of padding alone.
+    /// Packets of padding alone, and those that came again on the retransmission stream though they had come.
     pub padding: u64,
     /// Numbers that were passed over and have not come so far; they may be sent again.
     pub missing: i64,
@@ -55,6 +55,11 @@ impl Tally {
     pub fn note(&mut self, heard: &Heard<'_>, skipped: u64) {
         match heard.arrival {
             Arrival::New | Arrival::Late => {}
+            // What comes a second time as a retransmission finds out what the link carries.
+            Arrival::Duplicate | Arrival::TooOld if heard.repaired => {
+                self.padding += 1;
+                return;
+            }
             Arrival::Duplicate | Arrival::TooOld => {
                 self.duplicates += 1;
                 return;

@@ -1,0 +1,82 @@
+//! A receiver gets the layer that its link carries, without being told what that is.
+
+use sfu::command::Pictures;
+use simulcast::Bitrate;
+use tests::client::Devices;
+use tests::plan::{Link, Step, WIDE, ms, run, run_on, secs};
+
+use super::{ALICE, BOB, SEEDS};
+
+fn downlink(kbps: u64) -> Step {
+    Step::Downlink { of: BOB, link: Link { kbps, ..WIDE } }
+}
+
+/// 5 Mbit/s carry the top layer, 900 kbit/s the middle one with a voice, and 100 the voice. What follows a change may take some seconds;
+/// then it is steady.
+#[test]
+fn the_layer_follows_the_link_down_and_up_again() {
+    for seed in SEEDS {
+        // Where a queue decides, a tenth of a millisecond does: on several shards each moment is another.
+        let _meeting = run_on(
+            1,
+            seed,
+            &[
+                Step::Joins { who: ALICE, with: Devices::ALL },
+                Step::Joins { who: BOB, with: Devices::ALL },
+                downlink(5_000),
+                Step::Run(secs(3)),
+                Step::Sees { who: BOB, of: ALICE, layer: 2 },
+                downlink(900),
+                Step::Run(secs(10)),
+                Step::Sees { who: BOB, of: ALICE, layer: 1 },
+                Step::Run(secs(6)),
+                Step::LongestGap { who: BOB, of: ALICE, at_most: ms(300) },
+                Step::Hears { who: BOB, of: ALICE, percent: 99 },
+                downlink(5_000),
+                Step::Run(secs(10)),
+                Step::Sees { who: BOB, of: ALICE, layer: 2 },
+            ],
+        );
+    }
+}
+
+/// Where the link carries no picture at all, the sound goes on.
+#[test]
+fn a_link_for_sound_alone_carries_sound_alone() {
+    for seed in SEEDS {
+        run(
+            seed,
+            &[
+                Step::Joins { who: ALICE, with: Devices::ALL },
+                Step::Joins { who: BOB, with: Devices::ALL },
+                Step::Speaks { who: ALICE, level: 20 },
+                Step::Run(secs(3)),
+                downlink(90),
+                Step::Run(secs(8)),
+                Step::Run(secs(4)),
+                Step::DoesNotSee { who: BOB, of: ALICE },
+                Step::Hears { who: BOB, of: ALICE, percent: 99 },
+            ],
+        );
+    }
+}
+
+/// A limit holds where the link carries more.
+#[test]
+fn a_limit_holds_also_while_the_link_is_probed() {
+    for seed in SEEDS {
+        let budget = Some(Bitrate::kbps(300));
+        run(
+            seed,
+            &[
+                Step::Joins { who: ALICE, with: Devices::ALL },
+                Step::Joins { who: BOB, with: Devices::ALL },
+                Step::Prefers { who: BOB, budget, pictures: Pictures::Automatic },
+                Step::Run(secs(4)),
+                Step::Run(secs(20)),
+                Step::Sees { who: BOB, of: ALICE, layer: 0 },
+                Step::ReceivesAtMost { who: BOB, rate: Bitrate::kbps(400) },
+            ],
+        );
+    }
+}

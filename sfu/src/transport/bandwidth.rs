@@ -118,6 +118,9 @@ impl Bandwidth {
     /// taken back is not tried again for seconds. No more than [`GIVEN_MAX`].
     #[must_use]
     pub fn budget(&self, now: Instant, given: Bitrate) -> Bitrate {
+        if !self.settings.parts.has(Part::Budget) {
+            return self.settings.max;
+        }
         let known = self.known_budget(now);
         if self.is_unknown(now) { known.max(given.min(GIVEN_MAX)) } else { known }
     }

@@ -25,6 +25,9 @@ pub enum Part {
     Pacing,
     /// Taking what is sent again out of the budget: the owner's part.
     Repair,
+    /// A budget for pictures: the owner's part. Without it every layer that is looked at goes, as in the cases of RFC 8867, whose
+    /// sources obey the estimate themselves.
+    Budget,
 }
 
 impl Parts {

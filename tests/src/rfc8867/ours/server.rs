@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use simulcast::Bitrate;
+use simulcast::estimator::{self, Part, Parts};
 use tools::simnet::random::Random;
 use tools::simnet::time::SimTime;
 
@@ -104,6 +105,9 @@ impl Server {
             certificate: Certificate::generate().expect("a certificate can be made"),
             limits: Limits::default(),
         });
+        // One adaptive layer always goes: its source obeys the estimate in the allocator's place.
+        let parts = if is_single { Parts::ALL.without(Part::Budget) } else { Parts::ALL };
+        let shard = shard.with_estimator(estimator::Settings { parts, ..Default::default() });
         let silent = Devices {
             camera: false,
             microphone: false,
@@ -180,12 +184,12 @@ impl Server {
 
     /// What the receiver's link carries, as the shard has it, in bits a second: what sources follow.
     ///
-    /// Until the shard estimates, this is the budget that was set, and without one the start estimate.
+    /// Before it knows anything, the start estimate.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
     pub fn estimate(&self) -> f64 {
-        let known = self.settings.budget.unwrap_or(Bitrate::kbps(START_KBPS));
-        known.as_bps() as f64
+        let known = self.shard.estimate(RECEIVER.participant());
+        known.unwrap_or(Bitrate::kbps(START_KBPS)).as_bps() as f64
     }
 
     /// How much of what was sent in the last second was sent again, from 0 to 1.

@@ -2,9 +2,10 @@
 
 use super::algorithm::Algorithm;
 use super::case::Case;
-use super::measure::Measure::{Loss, QueueMean, QueueP95, Utilisation};
+use super::measure::Measure::{Loss, OfShare, QueueMean, QueueP95, Utilisation};
 use super::metrics::{Who, Window, median};
 use super::rows::bar::{Bar, Judged};
+use super::rows::phases::FAIR_KBPS;
 use super::rows::{Figure, Row};
 use super::study::Study;
 
@@ -33,6 +34,9 @@ const LOSS: f64 = 1.5;
 
 /// Label, case, window, figures.
 type Known = (&'static str, &'static str, (u32, u32), [f64; 4]);
+
+/// Here percent are of the flow's fair share.
+const BESIDE_TCP: &str = "5.6/300";
 
 /// All of them.
 const LINES: [Known; 12] = [
@@ -92,8 +96,13 @@ fn row(label: &'static str, case: &'static str, (from, to): (u32, u32)) -> Row {
         judged: Judged::Median,
         libwebrtc: None,
     };
+    let utilisation = if case == BESIDE_TCP {
+        OfShare(0, Who::All, window, FAIR_KBPS)
+    } else {
+        Utilisation(0, Who::All, window)
+    };
     let figures = vec![
-        figure("utilisation %", Utilisation(0, Who::All, window)),
+        figure("utilisation %", utilisation),
         figure("queue mean ms", QueueMean(0, Who::All, window)),
         figure("queue p95 ms", QueueP95(0, Who::All, window)),
         figure("loss %", Loss(0, Who::All, window)),

@@ -8,8 +8,10 @@ use super::metrics::{Run, Who, Window, bottleneck, fairness, pictures};
 pub enum Measure {
     /// Percent of what could have been used.
     Utilisation(usize, Who, Window),
-    /// The mean of [`Self::Utilisation`] over flows, each against the whole link.
+    /// The mean of [`Self::Utilisation`] over flows, each against what it could use if it were alone.
     UtilisationEach(usize, Window),
+    /// Percent of a share of the link, in kbit/s.
+    OfShare(usize, Who, Window, f64),
     /// Milliseconds.
     QueueMean(usize, Who, Window),
     /// Milliseconds.
@@ -64,8 +66,13 @@ impl Measure {
             }
             Self::UtilisationEach(link, window) => {
                 let flows = run.flows(Who::All, *link);
-                let whole = bottleneck::utilisation(run, *link, Who::All, *window);
-                whole / f64::from(u32::try_from(flows.len()).unwrap_or(1))
+                let each = flows
+                    .iter()
+                    .map(|flow| bottleneck::utilisation(run, *link, Who::Flow(*flow), *window));
+                each.sum::<f64>() / f64::from(u32::try_from(flows.len()).unwrap_or(1))
+            }
+            Self::OfShare(link, who, window, share) => {
+                100.0 * bottleneck::rate(run, *link, *who, *window) / share
             }
             Self::QueueMean(link, who, window) => bottleneck::queue_mean(run, *link, *who, *window),
             Self::QueueP95(link, who, window) => bottleneck::queue_p95(run, *link, *who, *window),

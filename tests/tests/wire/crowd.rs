@@ -154,7 +154,8 @@ async fn whoever_storms_with_feedback_harms_nobody_else() {
             let line = metrics.lines().find_map(|line| line.strip_prefix(name))?;
             line.trim().parse::<u64>().ok()
         };
-        let refused = of("confab_dropped_total{reason=\"nack_too_many\"}")?;
+        let dropped = |reason: &str| of(&format!("confab_dropped_total{{reason=\"{reason}\"}}"));
+        let refused = dropped("nack_too_many")? + dropped("repair_too_much")?;
         let asked = of("confab_keyframe_requests_total{direction=\"received\"}")?;
         (refused > 1_000_000 && asked >= 5_000).then_some(())
     })

@@ -156,7 +156,7 @@ mod tests {
 
     fn told(bytes: &[u8]) -> Vec<(u16, Option<i64>)> {
         let Some(Ok(Rtcp::TransportWide(feedback))) = packets(bytes).next() else { panic!() };
-        feedback.arrivals().map(|(number, at)| (number, at)).collect()
+        feedback.arrivals().collect()
     }
 
     #[test]

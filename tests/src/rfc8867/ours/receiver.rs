@@ -341,7 +341,9 @@ mod tests {
         let mut stream = Stream::new(MediaKind::Video, 1, None);
         stream.begin(100);
         assert_eq!(stream.report(ms(0)), None);
-        [101, 102, 103].into_iter().for_each(|number| drop(stream.receive(ms(5), number, false)));
+        for number in 101..=103 {
+            stream.receive(ms(5), number, false);
+        }
         stream.sender_report = Some((77, ms(500)));
         let report = stream.report(ms(1_000)).expect("something came");
         assert_eq!(report.fraction_lost, 64, "the first of four");

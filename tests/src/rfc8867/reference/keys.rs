@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sfu::transport::srtp::{self, MasterKey, Profile};
 use str0m::config::DtlsCert;
 use str0m::crypto::dtls::{
     DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion, KeyingMaterial,
     ProtocolVersion, SrtpProfile,
 };
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
+
+use crate::client::cipher::Cipher;
 
 /// A provider of ciphers whose DTLS hands out given keys.
 #[must_use]
@@ -42,6 +45,18 @@ struct Agreed {
     is_active: bool,
     /// How much of it has been told.
     said: u8,
+}
+
+/// Opens what either side sends: both directions have the same keys.
+#[must_use]
+pub fn cipher() -> Cipher {
+    let key = || MasterKey {
+        key: MATERIAL[..16].iter().copied().collect(),
+        salt: MATERIAL[..12].iter().copied().collect(),
+    };
+    let material =
+        srtp::KeyingMaterial { profile: Profile::Aes128Gcm, local: key(), remote: key() };
+    Cipher::of_client(&material)
 }
 
 /// Longer than any run.

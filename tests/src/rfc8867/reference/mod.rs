@@ -8,7 +8,7 @@ pub mod peer;
 
 use std::time::Duration;
 
-use str0m::media::{MediaKind, Mid, Pt};
+use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::rtp::{RtpWrite, Ssrc};
 use tools::simnet::RouteId;
 use tools::simnet::random::Random;
@@ -22,6 +22,7 @@ use super::source::simulcast::{Choice, LAYERS, wire_rate};
 use super::source::video::{self, Video};
 use super::source::{FLOW_MAX, START_KBPS};
 use super::world::{Load, Outbox, Ways};
+use crate::client::feedback::{Feedback, Request};
 use peer::{Heard, Peer};
 use tools::simnet::UDP_OVERHEAD;
 
@@ -50,6 +51,8 @@ struct Ends {
     types: (Pt, Pt),
 }
 
+const SOUND_MID: &str = "aud";
+const PICTURE_MID: &str = "vid";
 const AUDIO_SSRC: u32 = 1_001;
 const VIDEO_SSRC: u32 = 1_002;
 const RTX_SSRC: u32 = 1_003;
@@ -146,10 +149,6 @@ impl Flow {
             let payload = vec![0; audio::PAYLOAD];
             self.write(now, AUDIO_SSRC, u64::from(number), time, payload, true);
         }
-        // str0m keeps its streams in a hash map and begins with whichever comes first of those that have something: sound shall.
-        if let Some(ends) = &mut self.ends {
-            ends.sender.run(now);
-        }
         if let Picture::Simulcast { .. } = self.plan.picture {
             let room = SHARE * (self.estimates.last().map_or(START, |(_, rate)| *rate) - SOUND);
             let layer = self.choice.at(now, room, self.plan.wanted(now));
@@ -240,15 +239,49 @@ impl Flow {
     }
 }
 
+/// One in four is right: a hundred that are wrong are no chance.
+const TRIES_MAX: usize = 100;
+
 #[expect(clippy::cast_precision_loss, reason = "a small number")]
 const START: f64 = START_KBPS as f64 * 1_000.0;
 
 impl Ends {
     /// Two peers that know each other; all this takes place before `now` and beside the network.
+    ///
+    /// str0m keeps its streams in hash maps, whose order decides now and then what happens first and is another in each process. So
+    /// peers are made until sound comes first on both sides.
     fn connect(now: SimTime) -> Self {
+        let mut tries = std::iter::repeat_with(|| Self::meet(now)).take(TRIES_MAX);
+        let found = tries.find_map(|mut ends| ends.has_sound_first(now).then_some(ends));
+        found.expect("one of four is right")
+    }
+
+    /// Whether both sides go through sound first: asked for keyframes of both, the receiver writes its requests in that order, and
+    /// the sender hands them on in its own.
+    fn has_sound_first(&mut self, now: SimTime) -> bool {
+        for ssrc in [AUDIO_SSRC, VIDEO_SSRC] {
+            let mut direct = self.receiver.direct();
+            let stream = direct.stream_rx(&ssrc.into()).expect("expected");
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+        self.receiver.run(now);
+        let mut cipher = keys::cipher();
+        let mut asked = Vec::new();
+        for bytes in self.receiver.take_sent() {
+            let plain = cipher.open_rtcp(&bytes).expect("these are its keys");
+            asked.extend(Feedback::read(&plain).expect("RTCP").into_iter().filter_map(|request| {
+                if let Request::Keyframe { ssrc } = request { Some(ssrc) } else { None }
+            }));
+            self.sender.receive(now, &bytes);
+        }
+        // What else the sender did meanwhile belongs to the flow, which begins now.
+        let heard = self.sender.take_keyframes();
+        asked == [AUDIO_SSRC, VIDEO_SSRC] && heard == [SOUND_MID.into(), PICTURE_MID.into()]
+    }
+
+    fn meet(now: SimTime) -> Self {
         let (mut sender, mut receiver) = peer::connect(now);
-        let sound: Mid = "aud".into();
-        let picture: Mid = "vid".into();
+        let (sound, picture): (Mid, Mid) = (SOUND_MID.into(), PICTURE_MID.into());
         let (audio, video, rtx): (Ssrc, Ssrc, Ssrc) =
             (AUDIO_SSRC.into(), VIDEO_SSRC.into(), RTX_SSRC.into());
         for peer in [&mut sender, &mut receiver] {

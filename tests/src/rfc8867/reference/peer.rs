@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::DirectApi;
 use str0m::format::Codec;
-use str0m::media::Pt;
+use str0m::media::{Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::rtcp::Rtcp;
 use str0m::rtp::{RawPacket, RtpWrite, Ssrc};
@@ -30,6 +30,7 @@ pub struct Peer {
     sent: Vec<Vec<u8>>,
     checks: Vec<Vec<u8>>,
     heard: Vec<Heard>,
+    keyframes: Vec<Mid>,
 }
 
 /// What an application learns.
@@ -109,6 +110,7 @@ impl Peer {
             sent: Vec::new(),
             checks: Vec::new(),
             heard: Vec::new(),
+            keyframes: Vec::new(),
         }
     }
 
@@ -199,6 +201,11 @@ impl Peer {
         std::mem::take(&mut self.heard)
     }
 
+    /// Of which m-lines keyframes were wanted since the last call.
+    pub fn take_keyframes(&mut self) -> Vec<Mid> {
+        std::mem::take(&mut self.keyframes)
+    }
+
     fn forget(&mut self) {
         self.sent.clear();
         self.checks.clear();
@@ -243,6 +250,8 @@ impl Peer {
         } else if let Event::RtpPacket(packet) = event {
             let (ssrc, payload) = (*packet.header.ssrc, packet.payload.to_vec());
             self.heard.push(Heard::Packet { ssrc, payload });
+        } else if let Event::KeyframeRequest(request) = event {
+            self.keyframes.push(request.mid);
         } else if let Event::RawPacket(packet) = event
             && let RawPacket::RtcpTx(Rtcp::SenderReport(report)) = *packet
         {

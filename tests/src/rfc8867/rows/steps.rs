@@ -161,12 +161,12 @@ fn shared() -> Vec<Row> {
 }
 
 fn tcp() -> Vec<Row> {
-    let late = Window::new(60, 119);
+    let media = Window::new(60, 119);
     let whole = Window::new(60, 299);
     let share = |case, label, bar, reached| Row {
         case,
         label,
-        figures: vec![figure("TCP's share %", TcpShare(late), bar, reached)],
+        figures: vec![figure("TCP's share %", TcpShare(media), bar, reached)],
     };
     vec![
         share("5.6/300", "5.6 queue 300 TCP", AtLeast(30.0), 79.0),

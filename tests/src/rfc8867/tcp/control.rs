@@ -116,6 +116,11 @@ impl Window {
         self.size = self.threshold;
     }
 
+    /// Recovery is over: the window that follows is at most `size`, and grows to the threshold from there.
+    pub const fn enter(&mut self, size: f64) {
+        self.size = self.threshold.min(size);
+    }
+
     /// Nothing was acknowledged for too long.
     pub fn collapse(&mut self, flight: f64) {
         self.reduce(flight);

@@ -22,6 +22,10 @@ pub struct Sender {
     duplicates: u32,
     /// Until which byte recovery lasts.
     recovery: Option<u64>,
+    /// Whether recovery has seen a partial acknowledgement.
+    is_partial: bool,
+    /// Duplicates of what was sent before the last loss tell of no other one (RFC 6582, section 3.2, `recover`).
+    recovered: u64,
     /// Segments that left the network during recovery.
     inflation: f64,
     timer: Timer,
@@ -62,6 +66,8 @@ impl Sender {
             window: Window::new(control),
             duplicates: 0,
             recovery: None,
+            is_partial: false,
+            recovered: 0,
             inflation: 0.0,
             timer: Timer { smoothed: None, timeout: TIMEOUT_FIRST, deadline: None },
             repair: None,
@@ -109,9 +115,15 @@ impl Sender {
         if ack.next > self.acknowledged {
             let round_trip = Duration::from_nanos(stamp(now).saturating_sub(ack.stamp));
             self.timer.measure(round_trip);
+            let was_partial = self.is_partial;
             self.progress(now, ack.next, round_trip);
-            let is_open = self.acknowledged < self.fresh;
-            self.timer.deadline = is_open.then(|| now + self.timer.timeout);
+            if self.acknowledged >= self.fresh {
+                self.timer.deadline = None;
+            } else if !(was_partial && self.is_partial) {
+                // Of partial acknowledgements the first alone gives time (RFC 6582, section 3.2, step 3): where much is lost, the timeout
+                // is the faster way out.
+                self.timer.deadline = Some(now + self.timer.timeout);
+            }
         } else if ack.next == self.acknowledged && self.acknowledged < self.fresh {
             self.duplicate();
         }
@@ -126,11 +138,15 @@ impl Sender {
         match self.recovery {
             Some(until) if next >= until => {
                 self.recovery = None;
+                self.is_partial = false;
                 self.inflation = 0.0;
+                // No burst of what the window has room for (RFC 6582, section 3.2, step 3, option 1).
+                self.window.enter(as_f64(self.next - next) / SEGMENT_F + 1.0);
             }
             // A partial acknowledgement names the next loss (RFC 6582, section 3.2, step 5).
             Some(_) => {
                 self.repair = Some(next);
+                self.is_partial = true;
                 self.inflation = (self.inflation - segments + 1.0).max(0.0);
             }
             None => self.window.grow(now, segments, round_trip),
@@ -141,9 +157,10 @@ impl Sender {
         self.duplicates += 1;
         if self.recovery.is_some() {
             self.inflation += 1.0;
-        } else if self.duplicates == DUPLICATES && self.next >= self.fresh {
+        } else if self.duplicates == DUPLICATES && self.acknowledged >= self.recovered {
             self.window.reduce(as_f64(self.fresh - self.acknowledged) / SEGMENT_F);
             self.recovery = Some(self.fresh);
+            self.recovered = self.fresh;
             self.inflation = f64::from(DUPLICATES);
             self.repair = Some(self.acknowledged);
         }
@@ -156,6 +173,8 @@ impl Sender {
         }
         self.window.collapse(as_f64(self.next - self.acknowledged) / SEGMENT_F);
         self.recovery = None;
+        self.is_partial = false;
+        self.recovered = self.fresh;
         self.inflation = 0.0;
         self.duplicates = 0;
         self.repair = None;
@@ -236,7 +255,8 @@ mod tests {
         assert_eq!(burst(&mut sender, ms(100)), [10, 11, 12, 13]);
         ack(&mut sender, ms(200), 10, ms(100));
         assert!(sender.recovery.is_none());
-        assert!((sender.window.size() - 5.0).abs() < 1e-9);
+        assert!((sender.window.size() - 5.0).abs() < 1e-9, "4 are on their way: 4 + 1 is no less");
+        assert!((sender.window.threshold() - 5.0).abs() < 1e-9);
     }
 
     #[test]
@@ -248,6 +268,11 @@ mod tests {
         ack(&mut sender, ms(200), 4, ms(100));
         assert_eq!(burst(&mut sender, ms(200))[0], 4);
         assert!(sender.recovery.is_some());
+        let deadline = sender.deadline();
+        assert!(deadline > Some(ms(400)), "the first one gives time: {deadline:?}");
+        ack(&mut sender, ms(300), 6, ms(200));
+        assert_eq!(burst(&mut sender, ms(300))[0], 6);
+        assert_eq!(sender.deadline(), deadline, "the second does not");
     }
 
     #[test]

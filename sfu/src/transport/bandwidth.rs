@@ -115,7 +115,7 @@ impl Bandwidth {
 
     /// What may be spent on pictures, of which those that were given would cost `given` now. While nothing is known of the link, layers
     /// that turn out to cost more than their first packets said are kept: taking them back would be a guess as well, and a step that is
-    /// taken back is not tried again for seconds. No more than [`GIVEN_MAX`].
+    /// taken back is not tried again for seconds. No more than `GIVEN_MAX`.
     #[must_use]
     pub fn budget(&self, now: Instant, given: Bitrate) -> Bitrate {
         if !self.settings.parts.has(Part::Budget) {
@@ -297,7 +297,7 @@ impl Bandwidth {
         (made.wrapping_sub(before.0), found.wrapping_sub(before.1))
     }
 
-    /// What is to be told of the link: at most each [`OUTLOOK_INTERVAL`], and only where something changed by a tenth.
+    /// What is to be told of the link: at most each `OUTLOOK_INTERVAL`, and only where something changed by a tenth.
     pub fn outlook(&mut self, now: Instant) -> Option<Outlook> {
         let watch = self.watch.as_mut()?;
         let is_early = |at| now.saturating_duration_since(at) < OUTLOOK_INTERVAL;

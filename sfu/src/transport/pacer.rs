@@ -12,7 +12,7 @@ use thiserror::Error;
 /// Sound never waits, and its bytes count. The rest leaves in bursts: while what was released would have left the link
 /// by now at the given rate, another [`BURST`] worth of it is released, and then nothing until that would have left too.
 /// So packets come in runs, which one system call carries, and their average is the rate. What would queue for longer than
-/// [`HURRIED`] (a keyframe) is hurried, up to [`HURRY`]; what would wait [`DELAY_MAX`] even so is refused. A probe takes what waits at
+/// [`HURRIED`] (a keyframe) is hurried, up to `HURRY`; what would wait [`DELAY_MAX`] even so is refused. A probe takes what waits at
 /// its own rate ([`Pacer::take`]).
 ///
 /// The queues grow to what is needed and stay there; their bounds are constants.
@@ -235,7 +235,7 @@ impl<T: Copy> Pacer<T> {
         }
     }
 
-    /// The rate, raised so that what waits leaves within [`HURRIED`], as far as [`HURRY`] allows.
+    /// The rate, raised so that what waits leaves within [`HURRIED`], as far as `HURRY` allows.
     fn hurried(&self) -> Option<Bitrate> {
         let rate = self.rate?;
         let bytes = u64::try_from(self.waiting_bytes()).unwrap_or(u64::MAX);

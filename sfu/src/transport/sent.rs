@@ -252,7 +252,7 @@ impl<P: Copy> Sent<P> {
         }
     }
 
-    /// The `nth` newest packet of media that `wanted` takes, of the last [`RECENT_MAX`] packets: to be sent again as padding.
+    /// The `nth` newest packet of media that `wanted` takes, of the last `RECENT_MAX` packets: to be sent again as padding.
     pub fn recent(&self, nth: usize, wanted: impl Fn(&Entry<P>) -> bool) -> Option<Entry<P>> {
         let newest = self.log.iter().rev().take(RECENT_MAX);
         let media = newest.filter(|logged| logged.mark.kind() == Kind::Media).map(Logged::entry);

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The parts are those of libwebrtc's `goog_cc`, whose constants they keep and name, with two additions: a probe each 5 s whenever
-//! more is wanted ([`prober`]), and the queue guard ([`queue_guard`]). docs/simulcast.md says what each does to which case.
+//! more is wanted (`prober`), and the queue guard (`queue_guard`). docs/simulcast.md says what each does to which case.
 //!
 //! Rates are bits per second on the wire, IP and UDP included: what the link counts. Time is an argument; nothing here allocates.
 //! Whatever feedback says, the estimate is a number between the least and the highest of [`Settings`].

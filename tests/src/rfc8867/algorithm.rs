@@ -1,6 +1,7 @@
 //! Who is measured.
 
 use simulcast::Bitrate;
+use simulcast::estimator::Parts;
 
 /// Whose estimate decides.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,11 +12,13 @@ pub enum Algorithm {
     Ours(Settings),
 }
 
-/// What may be different from the server in a run of ours: nothing but what a person could set.
+/// What may be different from the server in a run of ours: what a person could set, and parts that are left out to see what turns red.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Settings {
     /// The most to send to the receiver; none for no limit.
     pub budget: Option<Bitrate>,
+    /// What the estimate is made of.
+    pub parts: Parts,
 }
 
 impl Algorithm {

@@ -15,7 +15,7 @@ const HEADING: &str = "## Rows that are short";
 const NEVER: &str = "never";
 
 impl Known {
-    /// Reads the table under [`HEADING`]: `| row | figure | recorded | reason |`. Without it nothing is known.
+    /// Reads the table under `HEADING`: `| row | figure | recorded | reason |`. Without it nothing is known.
     ///
     /// # Errors
     /// Which line is wrong, and how: whoever wrote the document is at fault.

@@ -1,6 +1,7 @@
 //! Whole runs: what is the same each time, and what is known of them beforehand.
 
 use simulcast::Bitrate;
+use simulcast::estimator::Parts;
 use tools::simnet::passage::Outcome;
 use tools::simnet::schedule::Schedule;
 use tools::simnet::time::SimTime;
@@ -17,7 +18,7 @@ fn named(name: &str) -> Case {
     cases::all().into_iter().find(|case| case.name == name).expect("a case of this name")
 }
 
-const OURS: Algorithm = Algorithm::Ours(Settings { budget: None });
+const OURS: Algorithm = Algorithm::Ours(Settings { budget: None, parts: Parts::ALL });
 
 fn short(name: &str, seconds: u64) -> Case {
     Case { seconds, ..named(name) }

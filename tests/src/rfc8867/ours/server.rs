@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use simulcast::Bitrate;
-use simulcast::estimator::{self, Part, Parts};
+use simulcast::estimator::{self, Part};
 use tools::simnet::random::Random;
 use tools::simnet::time::SimTime;
 
@@ -106,7 +106,7 @@ impl Server {
             limits: Limits::default(),
         });
         // One adaptive layer always goes: its source obeys the estimate in the allocator's place.
-        let parts = if is_single { Parts::ALL.without(Part::Budget) } else { Parts::ALL };
+        let parts = if is_single { settings.parts.without(Part::Budget) } else { settings.parts };
         let shard = shard.with_estimator(estimator::Settings { parts, ..Default::default() });
         let silent = Devices {
             camera: false,

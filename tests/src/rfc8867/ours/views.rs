@@ -123,7 +123,7 @@ impl Views {
         }
     }
 
-    /// How many frames came of a layer above what its view allowed, after [`GRACE`].
+    /// How many frames came of a layer above what its view allowed, after `GRACE`.
     #[must_use]
     pub fn violations(&self) -> f64 {
         f64::from(self.violations)

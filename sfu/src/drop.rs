@@ -58,6 +58,8 @@ reasons! {
     StunNotARequest = "stun_not_a_request", Peer;
     /// One remote address more than a transport may have.
     TooManyAddresses = "too_many_addresses", Peer;
+    /// An answer, or a goodbye, beyond those that may wait; a client asks again.
+    FarewellsFull = "farewells_full", Confab;
 
     // DTLS.
     /// DTLS from an address that no checked STUN request came from.

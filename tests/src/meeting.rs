@@ -15,10 +15,12 @@ use tools::simnet::route::{Counts, Route};
 use tools::simnet::time::SimTime;
 use tools::simnet::{LinkId, Network, RouteId, UDP_OVERHEAD};
 
-use crate::client::feedback::NTP_START;
+use crate::client::cipher::Cipher;
+use crate::client::feedback::{Feedback, NTP_START, Request};
 use crate::client::{Client, Devices, Person, Session};
 use crate::clock::Clock;
 use crate::oracle::stream::Streams;
+use crate::packet::Kind;
 use crate::plan::Link;
 
 /// What came of each publication, by who got it and which it is: the numbers of its frames or packets, and their layers.
@@ -57,8 +59,24 @@ pub struct Seat {
     shard: usize,
     /// What the server sent them, before the network.
     pub sent: Streams,
+    /// What the server asked of them, and when: before the network, too, since messages that wait in it come closer together.
+    pub asked: Vec<(SimTime, Request)>,
+    /// Listens in to that.
+    ear: Cipher,
     up: Direction,
     down: Direction,
+}
+
+impl Seat {
+    /// Notes what a datagram on its way to them asks for.
+    fn listen(&mut self, now: SimTime, datagram: &[u8]) {
+        if Kind::of(datagram) == Kind::Rtcp
+            && let Ok(plain) = self.ear.open_rtcp(datagram)
+        {
+            let requests = Feedback::read(&plain).unwrap_or_default();
+            self.asked.extend(requests.into_iter().map(|request| (now, request)));
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -159,10 +177,13 @@ impl Meeting {
         self.command(Command::Join(Box::new(session.join(CHANNEL))));
         self.command(Command::Negotiate(Box::new(session.negotiate())));
         let seed = self.seed.wrapping_mul(1_000).wrapping_add(u64::from(who.0));
+        let ear = Cipher::of_client(&session.keys);
         let seat = Seat {
             client: Client::new(self.now, session, seed),
             shard,
             sent: Streams::default(),
+            asked: Vec::new(),
+            ear,
             up: self.direction(up),
             down: self.direction(down),
         };
@@ -437,6 +458,7 @@ impl Meeting {
                 {
                     seat.client.expect_first(ssrc, first);
                 }
+                seat.listen(self.now, bytes);
                 let datagram = Datagram::ToClient { to: path.remote, bytes: bytes.to_vec() };
                 self.network.send(self.now, seat.down.route, on_wire(bytes), datagram);
             }

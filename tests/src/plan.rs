@@ -392,7 +392,7 @@ impl Running {
     }
 
     fn keyframe_requests(&self, of: Person, apart: Duration) -> Result<(), String> {
-        let asked = &self.meeting.seat(of).client.asked;
+        let asked = &self.meeting.seat(of).asked;
         let mut last: Vec<(u32, SimTime)> = Vec::new();
         for (at, request) in asked {
             let Request::Keyframe { ssrc } = request else { continue };
@@ -413,11 +413,8 @@ impl Running {
     fn no_keyframe_requests(&self) -> Result<(), String> {
         for (who, seat) in self.meeting.seats() {
             let is_request = |request: &Request| matches!(request, Request::Keyframe { .. });
-            if let Some((at, _)) = seat
-                .client
-                .asked
-                .iter()
-                .find(|(at, request)| *at >= self.since && is_request(request))
+            if let Some((at, _)) =
+                seat.asked.iter().find(|(at, request)| *at >= self.since && is_request(request))
             {
                 return Err(format!("{who:?} was asked at {:?}", at.elapsed()));
             }

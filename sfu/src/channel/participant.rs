@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayString;
-use simulcast::Bitrate;
 use simulcast::allocator::Targets;
+use simulcast::{Bitrate, SequenceNumber};
 
 use super::ChannelKey;
 use crate::command::{Pictures, Voice};
@@ -168,18 +168,21 @@ impl Participant {
         self.slots.iter().filter_map(|slot| slot.sender_report(now_ntp)).collect()
     }
 
-    /// Sends nothing any more of what waits in a slot, but the numbers that it has already: a hole would be asked for. Returns of how
-    /// many packets.
-    pub fn hollow_out(&mut self, slot: SlotId) -> usize {
-        let pacer = &mut self.transport.pacer;
-        pacer.drop_where(|waiting| waiting.slot == slot && waiting.resend);
-        pacer.change_where(|waiting| {
-            let is_meant = waiting.slot == slot && !waiting.hollow;
-            is_meant.then(|| {
-                waiting.hollow = true;
-                HOLLOW
-            })
-        })
+    /// Sends nothing any more of what waits in a slot; its numbers go to what comes next, which must be a switch, and so does the
+    /// number of a packet that was `refused` a place behind it. Returns how many packets waited.
+    pub fn give_up(&mut self, slot: SlotId, refused: Option<SequenceNumber>) -> usize {
+        let mut unsent = Vec::from_iter(refused);
+        let dropped = self.transport.pacer.drop_where(|waiting| {
+            let is_own = waiting.slot == slot;
+            if is_own && !waiting.resend {
+                unsent.push(waiting.rewrite.sequence);
+            }
+            is_own
+        });
+        if let Some(slot) = self.slot(slot) {
+            slot.end_run(&mut unsent);
+        }
+        dropped
     }
 
     /// Lets the pacer follow the estimate; a drop of it is followed by an allocation at once.
@@ -205,9 +208,6 @@ impl Participant {
         self.transport.round_trip.unwrap_or(ROUND_TRIP_GUESS)
     }
 }
-
-/// Bytes of a packet without payload: header with extensions and the cipher's tag.
-pub const HOLLOW: u16 = 60;
 
 /// Times the limit that a person sets, for what leaves at a time.
 const LIMIT_PEAK: (u64, u64) = (5, 2);

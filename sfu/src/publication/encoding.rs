@@ -8,9 +8,9 @@ use simulcast::frames::{Frames, Place};
 use simulcast::{Bitrate, Layer, LayerId, Spread};
 
 use super::demand::KeyframeDemand;
+use super::frame_rate::FrameRate;
 use super::history::HistoryKey;
 use super::layers::{Layers, TEMPORAL_ALL};
-use super::rate::FrameRate;
 use super::receive::Receive;
 use super::{EARLY_MAX, LAYERS_MAX};
 

@@ -7,7 +7,8 @@ use simulcast::frames::{Frames, Place};
 use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
 use simulcast::{Layer, LayerId, LayerSet};
 
-use super::rate::{FrameRate, PeakRate};
+use super::frame_rate::FrameRate;
+use super::rate::PeakRate;
 
 /// The layers of one encoding, each measured with all it depends on.
 #[derive(Debug)]

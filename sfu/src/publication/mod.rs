@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod demand;
 mod encoding;
+mod frame_rate;
 pub mod history;
 pub mod layers;
 mod missing;

@@ -61,38 +61,6 @@ impl PeakRate {
     }
 }
 
-/// Frames a second, counted over whole seconds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FrameRate {
-    since: Instant,
-    count: u16,
-    /// Of the last whole second.
-    rate: u8,
-}
-
-impl FrameRate {
-    pub(super) const fn new(start: Instant) -> Self {
-        Self { since: start, count: 0, rate: 0 }
-    }
-
-    /// A frame begins.
-    pub(super) fn add(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.since);
-        if passed >= SECOND {
-            let rate = u128::from(self.count) * SECOND.as_millis() / passed.as_millis();
-            *self = Self { since: now, count: 0, rate: u8::try_from(rate).unwrap_or(u8::MAX) };
-        }
-        self.count = self.count.saturating_add(1);
-    }
-
-    /// Frames in the last second that was counted; 0 before there was one.
-    pub(super) const fn rate(&self) -> u8 {
-        self.rate
-    }
-}
-
-const SECOND: Duration = Duration::from_secs(1);
-
 #[expect(clippy::cast_possible_truncation, reason = "the remainder is below BUCKETS")]
 const fn place(bucket: u64) -> usize {
     (bucket % BUCKETS as u64) as usize

@@ -263,8 +263,8 @@ impl Shard {
             is_news |= subscription.reason != before;
         }
         for slot in paused {
-            let hollow = participant.hollow_out(slot);
-            self.counters.dropped.add(DropReason::Paused, hollow as u64);
+            let given_up = participant.give_up(slot, None);
+            self.counters.dropped.add(DropReason::Paused, given_up as u64);
         }
         for slot in waiting {
             self.want_keyframe(now, key, slot);

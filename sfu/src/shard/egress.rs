@@ -26,6 +26,8 @@ use crate::transport::{Spending, Transport, sent};
 
 impl Shard {
     pub(super) fn transmit(&mut self, now: Instant, out: &mut SendBatch) -> Fill {
+        let refused = std::mem::take(&mut self.farewells.refused);
+        self.counters.dropped.add(DropReason::FarewellsFull, refused);
         if self.farewells.write(out) == Fill::Full {
             return Fill::Full;
         }
@@ -120,9 +122,6 @@ impl Participant {
                 return Fill::Full;
             }
             let outcome = match self.next_to_send(sending.now) {
-                Some(Next::Packet(outgoing, _, probe)) if outgoing.hollow => {
-                    self.send_hollow(path, &outgoing, probe, sending)
-                }
                 Some(Next::Packet(outgoing, kind, probe)) => {
                     self.send(path, &outgoing, kind, probe, sending)
                 }
@@ -179,8 +178,7 @@ impl Participant {
         };
         if let Some(entry) = self.transport.sent.recent(nth % PADDING_VARIETY, repeats) {
             let sent::Entry { slot, publication, history: key, rewrite, .. } = entry;
-            let outgoing =
-                Outgoing { slot, resend: true, hollow: false, publication, key, rewrite };
+            let outgoing = Outgoing { slot, resend: true, publication, key, rewrite };
             if self.send(path, &outgoing, sent::Kind::Padding, probe, sending).is_ok() {
                 return Ok(());
             }
@@ -190,35 +188,6 @@ impl Participant {
             self.transport.bandwidth.end_padding(sending.now);
         }
         bare.ok_or(DropReason::RtxNotNegotiated)
-    }
-
-    /// Sends the number of a packet of which nothing else is of use any more.
-    #[cold]
-    fn send_hollow(
-        &mut self,
-        path: Path,
-        outgoing: &Outgoing,
-        probe: Option<ProbeId>,
-        sending: &mut Sending<'_>,
-    ) -> Result<(), DropReason> {
-        let slot = self.slots.get_mut(usize::from(outgoing.slot.0));
-        let slot = slot.ok_or(DropReason::SlotChanged)?;
-        let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
-        let postmark = Postmark {
-            neighbours: Neighbours::default(),
-            publication: outgoing.publication,
-            transport_sequence: counted.then(|| self.transport.sent.next()),
-            absolute_send_time: sending.absolute_send_time,
-        };
-        let sealer = self.transport.sealer().ok_or(DropReason::ReceiverNotConnected)?;
-        let mut length = None;
-        let _ = sending.out.write(path, |room| {
-            length = slot.write_hollow(room, &outgoing.rewrite, postmark, sealer);
-            length
-        });
-        let length = length.ok_or(DropReason::SealFailed)?;
-        self.log(sending, outgoing, sent::Kind::Padding, probe, (length, 0, counted));
-        Ok(())
     }
 
     /// Sends a packet that carries nothing.
@@ -249,7 +218,6 @@ impl Participant {
         let outgoing = Outgoing {
             slot,
             resend: true,
-            hollow: false,
             publication: PublicationId(0),
             key: HistoryKey(0),
             rewrite: Rewrite::default(),
@@ -372,11 +340,13 @@ impl Participant {
 #[derive(Debug)]
 pub(super) struct Farewells {
     waiting: VecDeque<(Path, ArrayVec<u8, FAREWELL_BYTES>)>,
+    /// Those that found no room, until they are counted.
+    refused: u64,
 }
 
 impl Default for Farewells {
     fn default() -> Self {
-        Self { waiting: VecDeque::with_capacity(FAREWELLS_MAX) }
+        Self { waiting: VecDeque::with_capacity(FAREWELLS_MAX), refused: 0 }
     }
 }
 
@@ -389,11 +359,13 @@ impl Farewells {
     ) -> T {
         let mut buffer = ArrayVec::from([0; FAREWELL_BYTES]);
         let (length, handed_on) = write(&mut buffer);
-        if let Some(length) = length
-            && self.waiting.len() < FAREWELLS_MAX
-        {
-            buffer.truncate(length);
-            self.waiting.push_back((path, buffer));
+        if let Some(length) = length {
+            if self.waiting.len() < FAREWELLS_MAX {
+                buffer.truncate(length);
+                self.waiting.push_back((path, buffer));
+            } else {
+                self.refused += 1;
+            }
         }
         handed_on
     }
@@ -448,5 +420,6 @@ mod tests {
         assert_eq!(farewells.write(&mut batch), Fill::Empty);
         let sent: Vec<u16> = batch.datagrams().map(|(path, _)| path.remote.port()).collect();
         assert_eq!(sent, ports.take(FAREWELLS_MAX).collect::<Vec<_>>());
+        assert_eq!(farewells.refused, 1);
     }
 }

@@ -7,7 +7,7 @@ use slotmap::SlotMap;
 
 use super::Shard;
 use super::handshakes::Admission;
-use crate::channel::participant::{HOLLOW, Participant, ParticipantKey};
+use crate::channel::participant::{Participant, ParticipantKey};
 use crate::demux::{Kind, classify};
 use crate::drop::DropReason;
 use crate::event::Event;
@@ -18,10 +18,10 @@ use crate::packet::stun::BindingRequest;
 use crate::publication::history::HistoryKey;
 use crate::publication::streams::{Origin, Role};
 use crate::publication::{Feed, Incoming, Publication, PublicationKey, Received, Subscriber};
-use crate::subscription::forward::{Clocks, Course, Offered, Outgoing, Taken};
+use crate::subscription::forward::{Clocks, Course, Offered, Taken};
 use crate::transport::Handshake;
 use crate::transport::ice::Verdict;
-use crate::transport::pacer::{Class, PacerFull};
+use crate::transport::pacer::PacerFull;
 
 impl Shard {
     pub(super) fn datagram(&mut self, now: Instant, datagram: Datagram<'_>) {
@@ -309,38 +309,37 @@ impl Participant {
         if !self.told.connected {
             return Err(DropReason::ReceiverNotConnected);
         }
-        let Taken { outgoing, course } =
-            self.slot(slot).ok_or(DropReason::SlotChanged)?.offer(offered)?;
+        let taken = self.slot(slot).ok_or(DropReason::SlotChanged)?.offer(offered)?;
+        let Taken { outgoing, course } = taken;
         let size = offered.length + PACKET_OVERHEAD;
         match self.transport.pacer.push(now, offered.class, size, outgoing) {
             Ok(()) => Ok(course),
-            Err(PacerFull) => self.make_room(now, offered.class, size, outgoing, course),
+            Err(PacerFull) => self.begin_anew(now, slot, offered, &taken),
         }
     }
 
-    /// Gives up what waits in a slot for one packet more: it would come too late, and stands in the way of what follows.
+    /// Gives up what waits in a slot, where a packet finds no room behind it: it would come too late, and stands in the way of what
+    /// follows. The picture begins anew with its next keyframe, which may be this packet.
     #[cold]
-    fn make_room(
+    fn begin_anew(
         &mut self,
         now: Instant,
-        class: Class,
-        size: usize,
-        outgoing: Outgoing,
-        course: Course,
+        slot: SlotId,
+        offered: &Offered,
+        refused: &Taken,
     ) -> Result<Course, DropReason> {
-        self.hollow_out(outgoing.slot);
-        let pacer = &mut self.transport.pacer;
-        if course == Course::Switched && pacer.push(now, class, size, outgoing).is_ok() {
-            return Ok(course);
-        }
-        // The number was given already: it goes, and the picture begins anew.
-        let hollow = Outgoing { hollow: true, ..outgoing };
-        let _full = pacer.push(now, class, HOLLOW.into(), hollow);
-        let slot = self.slot(outgoing.slot);
-        if let Some(subscription) = slot.and_then(|slot| slot.subscription.as_mut()) {
+        self.give_up(slot, Some(refused.outgoing.rewrite.sequence));
+        let place = self.slot(slot).ok_or(DropReason::SlotChanged)?;
+        if let Some(subscription) = &mut place.subscription {
             subscription.selector.interrupt();
         }
-        Err(DropReason::PacerFull)
+        if refused.course != Course::Switched {
+            return Err(DropReason::PacerFull);
+        }
+        let Taken { outgoing, course } = place.offer(offered)?;
+        let size = offered.length + PACKET_OVERHEAD;
+        let queued = self.transport.pacer.push(now, offered.class, size, outgoing);
+        queued.map(|()| course).map_err(|_| DropReason::PacerFull)
     }
 
     /// Offers a slot what follows `first` and came before it: the rest of the keyframe that `first` begins, which was

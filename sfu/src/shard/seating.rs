@@ -162,17 +162,11 @@ impl Shard {
 
     fn unsubscribe(&mut self, member: ParticipantKey, slot: SlotId) {
         let Some(participant) = self.tables.participants.get_mut(member) else { return };
-        let mut unsent = Vec::new();
-        participant.transport.pacer.drop_where(|outgoing| {
-            let is_own = outgoing.slot == slot;
-            if is_own && !outgoing.resend {
-                unsent.push(outgoing.rewrite.sequence);
-            }
-            is_own
-        });
-        let Some(slot_state) = participant.slot(slot) else { return };
-        slot_state.end_run(&mut unsent);
-        let Some(subscription) = slot_state.subscription.take() else { return };
+        participant.give_up(slot, None);
+        let Some(subscription) = participant.slot(slot).and_then(|slot| slot.subscription.take())
+        else {
+            return;
+        };
         if let Some(publication) = self.tables.publications.get_mut(subscription.publication) {
             publication.unsubscribe(Subscriber { participant: member, slot });
         }

@@ -56,8 +56,6 @@ pub struct Outgoing {
     pub slot: SlotId,
     /// Whether it was sent before and is repeated on the retransmission stream.
     pub resend: bool,
-    /// Whether nothing of it goes but its number: what it was is of no use any more, and a receiver would ask for the number.
-    pub hollow: bool,
     /// In whose history it stands.
     pub publication: PublicationId,
     /// Where.
@@ -203,7 +201,7 @@ impl Slot {
 
     const fn outgoing(&self, offered: &Offered, rewrite: Rewrite) -> Outgoing {
         let Offered { publication, key, .. } = *offered;
-        Outgoing { slot: self.spec.id, resend: false, hollow: false, publication, key, rewrite }
+        Outgoing { slot: self.spec.id, resend: false, publication, key, rewrite }
     }
 
     /// Tells the rewriter of a packet of padding, so that its number leaves no gap. One that comes late leaves its hole: it is

@@ -38,8 +38,6 @@ pub struct Slot {
     media_index: Unwrapper,
     retransmissions: Option<HeaderTemplate>,
     retransmission_index: u64,
-    /// Of the last packet of media.
-    payload_type: Option<PayloadType>,
 }
 
 /// How large a slot is shown, and how important.
@@ -85,7 +83,6 @@ impl Slot {
             report: SlotReport::default(),
             media_index: Unwrapper::default(),
             retransmission_index: u64::from(u16::from_be_bytes([c, d]) & 0x7fff),
-            payload_type: None,
             spec: spec.clone(),
         };
         slot.renegotiate(spec);
@@ -194,7 +191,6 @@ impl Slot {
             self.retransmission_index += 1;
         } else {
             self.media_index.unwrap(stream.sequence);
-            self.payload_type = Some(stream.payload_type);
             self.report.sent(octets);
         }
         Ok(length)
@@ -229,35 +225,6 @@ impl Slot {
         *padding.last_mut()? = length;
         let sealed = sealer.seal_rtp(index, out, header, usize::from(length), &[]).ok()?;
         self.retransmission_index += 1;
-        Some(sealed)
-    }
-
-    /// Writes a packet of the slot's own stream that has a number and nothing else, sealed, into `out`; returns its length.
-    pub fn write_hollow(
-        &mut self,
-        out: &mut [u8],
-        rewrite: &Rewrite,
-        postmark: Postmark,
-        sealer: &mut Sealer,
-    ) -> Option<usize> {
-        let first = || self.spec.payloads.first().map(|map| map.payload_type);
-        let payload_type = self.payload_type.or_else(first)?;
-        let index = self.media_index.peek(rewrite.sequence).checked_sub(1 << 16)?;
-        let fields = HeaderFields {
-            marker: false,
-            padding: false,
-            payload_type,
-            sequence: rewrite.sequence,
-            timestamp: rewrite.timestamp,
-            csrc: Some(postmark.publication),
-            transport_sequence: postmark.transport_sequence,
-            absolute_send_time: Some(postmark.absolute_send_time),
-            passed: Passed::default(),
-        };
-        let header = self.media.write(out, &fields)?;
-        let sealed = sealer.seal_rtp(index, out, header, 0, &[]).ok()?;
-        self.media_index.unwrap(rewrite.sequence);
-        self.report.sent(0);
         Some(sealed)
     }
 

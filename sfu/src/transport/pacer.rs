@@ -220,13 +220,6 @@ impl<T: Copy> Pacer<T> {
             .sum()
     }
 
-    /// Lets `change` make smaller what waits, not what is resent: where it returns a size, that is the packet's from now on. The order
-    /// stays. Returns how many were changed.
-    pub fn change_where(&mut self, mut change: impl FnMut(&mut T) -> Option<u16>) -> usize {
-        let queues = [&mut self.audio, &mut self.video].into_iter();
-        queues.map(|queue| queue.change_where(&mut change)).sum()
-    }
-
     /// Begins a burst if the last one would have left by now. Being polled late is made good, up to one burst.
     fn open_burst(&mut self, now: Instant) {
         if self.horizon <= now {
@@ -293,18 +286,6 @@ impl<T: Copy> Queue<T> {
         self.bytes -= usize::from(queued.size);
         self.first = self.packets.pop_front();
         Some(queued)
-    }
-
-    fn change_where(&mut self, change: &mut impl FnMut(&mut T) -> Option<u16>) -> usize {
-        let mut changed = 0;
-        for queued in self.first.iter_mut().chain(&mut self.packets) {
-            if let Some(size) = change(&mut queued.item) {
-                (queued.size, changed) = (size.min(queued.size), changed + 1);
-            }
-        }
-        let left = self.first.iter().chain(&self.packets);
-        self.bytes = left.map(|queued| usize::from(queued.size)).sum();
-        changed
     }
 
     fn drop_where(&mut self, unwanted: &mut impl FnMut(&T) -> bool) -> usize {

@@ -128,18 +128,6 @@ fn a_probe_takes_what_waits_and_the_rest_makes_up_for_it() {
 }
 
 #[test]
-fn what_is_made_smaller_keeps_its_place() {
-    let (mut pacer, now) = pacer(None);
-    for (item, class) in [(1, Class::Video), (2, Class::Retransmission), (3, Class::Video)] {
-        pacer.push(now, class, 1_200, item).unwrap();
-    }
-    let change = |item: &mut u32| (*item != 3).then(|| (*item += 10, 60).1);
-    assert_eq!(pacer.change_where(change), 1, "what is resent is left alone");
-    assert_eq!(pacer.queued_bytes(), 60 + 2 * 1_200);
-    assert_eq!(pop_all(&mut pacer, now), [2, 11, 3]);
-}
-
-#[test]
 fn a_guessed_rate_holds_nothing_back_for_long() {
     let (mut pacer, now) = pacer(None);
     pacer.guess_rate(Bitrate::kbps(750));

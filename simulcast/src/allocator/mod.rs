@@ -13,7 +13,7 @@
 //!
 //! What was given before is kept while it fits (*reduce*), and stepping up takes care (*climb*): the budget of the last
 //! two seconds must have had room for it with a tenth to spare, the want must not just have given way, and the step must not just have
-//! failed. All that is about what the network carries; a limit that the person sets is obeyed at once, both ways, and a step that
+//! failed with half of that room. All that is about what the network carries; a limit that the person sets is obeyed at once, both ways, and a step that
 //! it takes back has not failed ([`Budget`]). A want may take room at once from wants of lower class, and any want from others' higher steps for its lowest layer.
 //!
 //! Left out on purpose: an `oversend` for one screen share. The sum is never above the budget.
@@ -61,7 +61,7 @@ pub fn allocate(
         |window| past.least(now, window).map(|least| least.scaled(10, 11).min(budget.limit));
     let quick = careful(QUICK);
     plan.climb(&if previous.begun.is_none() {
-        Ceilings::Free
+        Ceilings::Free(budget.least())
     } else if starting {
         Ceilings::Careful { joining: quick, flowing: quick }
     } else {

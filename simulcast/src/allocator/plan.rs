@@ -52,7 +52,7 @@ pub(super) enum Cause {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ceilings {
     /// The first allocation: all of the budget, and no memory counts.
-    Free,
+    Free(Bitrate),
     /// None where the budget's past is not known that far.
     Careful {
         /// For new wants, of which nothing flows yet.
@@ -158,9 +158,10 @@ impl Plan {
                 return;
             }
             for (climber, level) in self.climbers.iter_mut().zip(taken) {
+                let room = ceilings.of(climber, self.now).unwrap_or(Bitrate::ZERO);
                 for raised in climber.level + 1..=level {
                     if let Some(layer) = climber.ladder.layer(raised) {
-                        climber.memory.raise(self.now, layer);
+                        climber.memory.raise(self.now, layer, room);
                     }
                 }
                 if level < climber.level {
@@ -168,7 +169,7 @@ impl Plan {
                 }
                 climber.level = level;
             }
-            if matches!(ceilings, Ceilings::Free) {
+            if matches!(ceilings, Ceilings::Free(_)) {
                 return;
             }
         }
@@ -221,13 +222,10 @@ impl Plan {
 
     /// How much may be spent in all once `climber` steps up to `level`; `None` where it must not yet.
     fn ceiling(&self, climber: &Climber, level: usize, ceilings: &Ceilings) -> Option<Bitrate> {
-        let ceiling = match *ceilings {
-            Ceilings::Free => return Some(self.budget.least()),
-            Ceilings::Careful { joining, .. } if climber.memory.is_joining(self.now) => joining?,
-            Ceilings::Careful { flowing, .. } => flowing?,
-        };
+        let ceiling = ceilings.of(climber, self.now)?;
         let layer = climber.ladder.layer(level)?;
-        climber.memory.permits(self.now, layer).then_some(ceiling)
+        let is_free = matches!(ceilings, Ceilings::Free(_));
+        (is_free || climber.memory.permits(self.now, layer, ceiling)).then_some(ceiling)
     }
 
     fn total(&self) -> Bitrate {
@@ -317,6 +315,16 @@ fn order(wants: &[Want], climbers: &[Climber]) -> Vec<Step> {
         level += 1;
     }
     steps
+}
+
+impl Ceilings {
+    fn of(&self, climber: &Climber, now: Instant) -> Option<Bitrate> {
+        match *self {
+            Self::Free(budget) => Some(budget),
+            Self::Careful { joining, .. } if climber.memory.is_joining(now) => joining,
+            Self::Careful { flowing, .. } => flowing,
+        }
+    }
 }
 
 impl Held {

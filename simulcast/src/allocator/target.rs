@@ -88,6 +88,8 @@ pub(super) struct Memory {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Trial {
     layer: LayerId,
+    /// The most room there was when it was taken.
+    room: Bitrate,
     /// How often it was undone before it could.
     failures: u8,
     state: State,
@@ -114,6 +116,9 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(40),
     Duration::from_secs(60),
 ];
+/// So many times the room at which a step failed, it does not wait: what was learnt then is of another link. rfc8867 case S5, where
+/// 0.3 Mbit/s become 3, without it shows nothing for 20 s.
+const ANOTHER_LINK: u64 = 2;
 /// Three spatial layers with three temporal ones have nine steps. Beyond, the oldest trial is forgotten.
 const TRIALS_MAX: usize = 9;
 
@@ -135,14 +140,15 @@ impl Memory {
         self.starved.is_some_and(|since| now.saturating_duration_since(since) < JOINING)
     }
 
-    /// Whether the step to `layer` may be tried.
-    pub(super) fn permits(&self, now: Instant, layer: LayerId) -> bool {
+    /// Whether the step to `layer` may be tried, for which there has been `room` for long enough.
+    pub(super) fn permits(&self, now: Instant, layer: LayerId, room: Bitrate) -> bool {
         self.has_rested(now)
             && self.trials.iter().all(|trial| match trial.state {
                 State::Undone(at) if trial.layer == layer => {
                     let wait = WAITS.get(usize::from(trial.failures).saturating_sub(1));
                     let [.., longest] = WAITS;
                     now.saturating_duration_since(at) >= wait.copied().unwrap_or(longest)
+                        || room >= trial.room.scaled(ANOTHER_LINK, 1)
                 }
                 State::Undone(_) | State::Up(_) => true,
             })
@@ -152,18 +158,19 @@ impl Memory {
         self.reduced.is_none_or(|at| now.saturating_duration_since(at) >= REST)
     }
 
-    /// The step to `layer` is taken.
-    pub(super) fn raise(&mut self, now: Instant, layer: LayerId) {
+    /// The step to `layer` is taken, for which there is `room`.
+    pub(super) fn raise(&mut self, now: Instant, layer: LayerId, room: Bitrate) {
         self.starved = None;
         let state = State::Up(now);
         if let Some(trial) = self.trials.iter_mut().find(|trial| trial.layer == layer) {
             trial.state = state;
+            trial.room = trial.room.max(room);
             return;
         }
         if self.trials.len() >= TRIALS_MAX {
             self.trials.remove(0);
         }
-        self.trials.push(Trial { layer, failures: 0, state });
+        self.trials.push(Trial { layer, room, failures: 0, state });
     }
 
     /// The want gives way; `starved` tells that nothing is left to it.
@@ -195,36 +202,56 @@ mod tests {
     fn a_step_undone_within_ten_seconds_waits_ever_longer_and_alone() {
         let (mut memory, mut now) = (Memory::default(), some_instant());
         let (tried, below) = (LayerId::spatial(2), LayerId::spatial(1));
+        let room = Bitrate::kbps(1_000);
         for wait in [5, 10, 20, 40, 60, 60] {
-            memory.raise(now, tried);
+            memory.raise(now, tried, room);
             now += Duration::from_secs(9);
             memory.tidy(now, false);
             memory.undo(now, tried);
             now += Duration::from_secs(wait) - Duration::from_millis(1);
             memory.tidy(now, false);
-            assert!(!memory.permits(now, tried) && memory.permits(now, below), "{wait}");
+            assert!(
+                !memory.permits(now, tried, room) && memory.permits(now, below, room),
+                "{wait}"
+            );
             now += Duration::from_millis(1);
-            assert!(memory.permits(now, tried));
+            assert!(memory.permits(now, tried, room));
         }
-        memory.raise(now, tried);
+        memory.raise(now, tried, room);
         now += Duration::from_millis(10_001);
         memory.tidy(now, false);
         memory.undo(now, tried);
-        assert!(memory.permits(now, tried), "it had proved itself");
+        assert!(memory.permits(now, tried, room), "it had proved itself");
+    }
+
+    #[test]
+    fn a_step_that_failed_does_not_wait_on_another_link() {
+        let (mut memory, mut now) = (Memory::default(), some_instant());
+        let tried = LayerId::spatial(0);
+        for room in [200, 180, 100] {
+            memory.raise(now, tried, Bitrate::kbps(room));
+            memory.undo(now, tried);
+            now += Duration::from_secs(40);
+        }
+        memory.raise(now, tried, Bitrate::kbps(180));
+        memory.undo(now, tried);
+        assert!(!memory.permits(now, tried, Bitrate::kbps(399)), "twice of 200");
+        assert!(memory.permits(now, tried, Bitrate::kbps(400)));
     }
 
     #[test]
     fn a_want_that_gave_way_rests_two_seconds_and_is_not_new_then() {
         let (mut memory, now) = (Memory::default(), some_instant());
         memory.tidy(now, true);
-        assert!(memory.is_joining(now) && memory.permits(now, LayerId::spatial(0)));
-        memory.raise(now, LayerId::spatial(0));
+        let (lowest, room) = (LayerId::spatial(0), Bitrate::kbps(1_000));
+        assert!(memory.is_joining(now) && memory.permits(now, lowest, room));
+        memory.raise(now, lowest, room);
         memory.reduce(now, true);
         let almost = now + Duration::from_millis(1_999);
         memory.tidy(almost, true);
-        assert!(!memory.permits(almost, LayerId::spatial(0)));
+        assert!(!memory.permits(almost, lowest, room));
         let rested = now + Duration::from_secs(2);
         memory.tidy(rested, true);
-        assert!(memory.permits(rested, LayerId::spatial(0)) && !memory.is_joining(rested));
+        assert!(memory.permits(rested, lowest, room) && !memory.is_joining(rested));
     }
 }

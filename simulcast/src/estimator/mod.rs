@@ -249,9 +249,8 @@ impl Estimator {
 
     /// What sending aims at.
     pub fn want(&mut self, now: Instant, wanted: Wanted) {
-        let conditions = self.conditions(now);
-        self.prober.set_wanted(now, wanted, &conditions);
-        self.prober.tick(now, &conditions);
+        self.prober.set_wanted(wanted);
+        self.prober.tick(now, &self.conditions(now));
     }
 
     /// Takes in one feedback: its packets in the order of their numbers, each told once, or twice where it was lost at first.

@@ -33,6 +33,10 @@ pub(super) struct Prober {
     pending: ArrayVec<Probe, PENDING_MAX>,
     next_id: ProbeId,
     last: Option<Instant>,
+    /// The rate of the last probe, where no further one followed for want of a use.
+    enough: Option<f64>,
+    /// More is wanted than the time before.
+    grows: bool,
     /// When [`Self::tick`] last had nothing to do although it was time.
     refused: Option<Instant>,
     estimate: f64,
@@ -89,6 +93,8 @@ impl Prober {
             pending: ArrayVec::new_const(),
             next_id: ProbeId::FIRST,
             last: None,
+            enough: None,
+            grows: false,
             refused: None,
             estimate: start,
             drop: None,
@@ -107,21 +113,9 @@ impl Prober {
         self.made
     }
 
-    pub(super) fn set_wanted(&mut self, now: Instant, wanted: Wanted, conditions: &Conditions) {
-        let grows = wanted.desired > self.wanted.desired;
+    pub(super) fn set_wanted(&mut self, wanted: Wanted) {
+        self.grows = wanted.desired > self.wanted.desired;
         self.wanted = wanted;
-        let desired = wanted.desired.as_f64();
-        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
-        let is_steady = since(conditions.decreased).is_none_or(|passed| passed >= STEADY);
-        if grows
-            && matches!(self.phase, Phase::Idle)
-            && conditions.is_clear
-            && (conditions.was_limited || is_steady)
-            && since(self.last).is_none_or(|passed| passed >= RESULT)
-            && self.estimate < desired * ENOUGH
-        {
-            self.probe(now, &[(desired * ENOUGH).min(self.estimate * 2.0)], true);
-        }
     }
 
     /// The estimate has changed, or feedback has confirmed it.
@@ -175,9 +169,15 @@ impl Prober {
         {
             self.phase = Phase::Idle;
         }
+        let is_news = self.is_news(now, conditions);
+        self.grows = false;
         match self.phase {
             Phase::Initial if self.wanted.most > Bitrate::ZERO && conditions.sent.is_some() => {
                 self.probe(now, &[3.0 * self.start, 6.0 * self.start], true);
+            }
+            Phase::Idle if is_news => {
+                let aim = self.wanted.desired.as_f64() * ENOUGH;
+                self.probe(now, &[aim.min(self.estimate * 2.0)], true);
             }
             Phase::Idle if self.is_due(now, conditions) => {
                 self.probe(now, &[2.0 * self.estimate], true);
@@ -205,6 +205,19 @@ impl Prober {
         self.estimate < (self.wanted.most.as_f64() * ENOUGH).min(self.max)
     }
 
+    /// Whether more is looked at than the estimate allows, and that is new: more than a moment ago, or more than had a use when the
+    /// last probe was made no faster.
+    fn is_news(&self, now: Instant, conditions: &Conditions) -> bool {
+        let aim = self.wanted.desired.as_f64() * ENOUGH;
+        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        let is_steady = since(conditions.decreased).is_none_or(|passed| passed >= STEADY);
+        (self.grows || self.enough.is_some_and(|enough| aim > enough))
+            && self.estimate < aim
+            && conditions.is_clear
+            && (conditions.was_limited || is_steady)
+            && since(self.last).is_none_or(|passed| passed >= RESULT)
+    }
+
     fn is_due(&self, now: Instant, conditions: &Conditions) -> bool {
         let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
         self.wants_more()
@@ -229,6 +242,7 @@ impl Prober {
             self.push(highest);
         }
         self.last = Some(now);
+        self.enough = (highest >= most).then_some(highest);
         self.phase = if further && highest < most {
             Phase::Waiting { since: now, further: highest * FURTHER }
         } else {
@@ -311,7 +325,7 @@ mod tests {
     /// Past the first two probes, which found nothing.
     fn settled(kbps: u64) -> (Prober, Instant) {
         let (mut prober, now) = (Prober::new(true, 300e3, 1e8), start());
-        prober.set_wanted(now, wanting(kbps), &clear(now));
+        prober.set_wanted(wanting(kbps));
         prober.tick(now, &clear(now));
         rates(&mut prober);
         let now = now + ms(1_001);
@@ -324,7 +338,7 @@ mod tests {
         let (mut prober, now) = (Prober::new(true, 300e3, 1e8), start());
         prober.tick(now, &clear(now));
         assert_eq!(rates(&mut prober), [0; 0], "nothing is wanted");
-        prober.set_wanted(now, wanting(10_000), &clear(now));
+        prober.set_wanted(wanting(10_000));
         prober.tick(now, &clear(now));
         assert_eq!(rates(&mut prober), [900, 1800]);
         prober.set_estimate(now, 880e3, &clear(now));
@@ -338,7 +352,7 @@ mod tests {
     #[test]
     fn no_probe_goes_beyond_one_and_a_half_of_what_is_wanted() {
         let (mut prober, now) = (Prober::new(true, 300e3, 1e8), start());
-        prober.set_wanted(now, wanting(1_500), &clear(now));
+        prober.set_wanted(wanting(1_500));
         prober.tick(now, &clear(now));
         assert_eq!(rates(&mut prober), [900, 1800]);
         prober.set_estimate(now, 1_790e3, &clear(now));
@@ -395,17 +409,39 @@ mod tests {
     fn what_is_wanted_at_once_is_probed_at_once_as_far_as_twice_the_estimate() {
         let (mut prober, now) = settled(300);
         prober.set_estimate(now, 400e3, &clear(now));
-        prober.set_wanted(now, wanting(1_600), &clear(now));
+        prober.set_wanted(wanting(1_600));
+        prober.tick(now, &clear(now));
         assert_eq!(rates(&mut prober), [800]);
         let now = now + ms(100);
         prober.set_estimate(now, 790e3, &clear(now));
         assert_eq!(rates(&mut prober), [1580]);
     }
 
+    /// As where layers are not measured yet when the first probes go.
+    #[test]
+    fn what_turns_out_to_cost_more_while_a_probe_is_under_way_is_not_forgotten() {
+        let (mut prober, now) = (Prober::new(true, 300e3, 1e8), start());
+        prober.set_wanted(wanting(500));
+        prober.tick(now, &clear(now));
+        prober.set_estimate(now + ms(100), 1_790e3, &clear(now));
+        assert_eq!(rates(&mut prober), [900, 1800, 2500], "no more than one layer may cost");
+        prober.set_estimate(now + ms(200), 2_490e3, &clear(now));
+        prober.set_wanted(wanting(4_500));
+        prober.tick(now + ms(300), &clear(now));
+        assert_eq!(rates(&mut prober), [0; 0], "the last one may still be answered");
+        let later = now + ms(1_200);
+        prober.set_wanted(wanting(4_500));
+        prober.tick(later, &clear(later));
+        assert_eq!(rates(&mut prober), [4_980]);
+        prober.set_estimate(later + ms(100), 3_000e3, &clear(later));
+        prober.tick(later + ms(1_200), &clear(later));
+        assert_eq!(rates(&mut prober), [0; 0], "it was no want of a use that limited this one");
+    }
+
     #[test]
     fn switched_off_nothing_is_probed() {
         let (mut prober, now) = (Prober::new(false, 300e3, 1e8), start());
-        prober.set_wanted(now, wanting(10_000), &clear(now));
+        prober.set_wanted(wanting(10_000));
         prober.tick(now, &clear(now));
         prober.resume(now, 1e6);
         assert_eq!(rates(&mut prober), [0; 0]);

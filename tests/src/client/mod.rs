@@ -50,8 +50,6 @@ pub struct Client {
     next_report: SimTime,
     /// Switched off: neither sends nor receives, as if the machine were gone.
     is_silent: bool,
-    /// What the server asked of this client, and when.
-    pub asked: Vec<(SimTime, Request)>,
     /// What was wrong with what came, in words.
     pub complaints: Vec<String>,
 }
@@ -75,7 +73,7 @@ impl Client {
             cipher: Cipher::of_client(&session.keys),
             consent: Consent::new(now, &session),
             slots: session.slots.iter().map(|slot| Incoming::new(&session, slot)).collect(),
-            arrivals: Arrivals::default(),
+            arrivals: Arrivals::new(now),
             camera,
             microphone,
             session,
@@ -83,7 +81,6 @@ impl Client {
             next_report: now + REPORT,
             random,
             is_silent: false,
-            asked: Vec::new(),
             complaints: Vec::new(),
         }
     }
@@ -222,10 +219,10 @@ impl Client {
                 }
             }
         }
-        if self.arrivals.due().is_some_and(|due| now >= due)
-            && let Some(told) = self.arrivals.feedback(self.session.own_ssrc())
-        {
-            out.push(self.cipher.seal_rtcp(&told));
+        if self.arrivals.due().is_some_and(|due| now >= due) {
+            for told in self.arrivals.feedback(now, self.session.own_ssrc()) {
+                out.push(self.cipher.seal_rtcp(&told));
+            }
         }
         if now >= self.next_report {
             self.next_report = now + REPORT;
@@ -321,7 +318,6 @@ impl Client {
                     | Request::Sent { .. } => {}
                 }
             }
-            self.asked.push((now, request));
         }
         out
     }

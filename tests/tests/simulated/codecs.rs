@@ -202,8 +202,10 @@ fn in_one_slot(cameras: &[Codec]) {
         for (number, codec) in (11..).zip(cameras.iter().copied()) {
             let who = Person(number);
             plan.push(Step::Joins { who, with: one(codec) });
+            plan.push(Step::Run(secs(1)));
+            plan.push(Step::SeesPeople { who: ALICE, count: 1 });
             // What the link carries is learnt with the first picture.
-            plan.push(Step::Run(secs(2)));
+            plan.push(Step::Run(secs(1)));
             plan.push(Step::Sees { who: ALICE, of: who, layer: top(codec) });
             plan.push(Step::Leaves { who });
         }

@@ -68,8 +68,10 @@ fn a_picture_nobody_sees_is_not_sent_at_all_and_is_there_for_whoever_comes() {
                     Step::Run(secs(1)),
                     none.clone(),
                     Step::Joins { who: BOB, with: Devices::ALL },
-                    // Whoever comes learns first what the link carries.
-                    Step::Run(secs(2)),
+                    Step::Run(ms(700)),
+                    Step::SeesPeople { who: BOB, count: 1 },
+                    // Before it gets the largest, it learns what the link carries.
+                    Step::Run(ms(1_300)),
                     Step::Sees {
                         who: BOB,
                         of: ALICE,

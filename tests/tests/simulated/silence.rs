@@ -64,8 +64,10 @@ fn a_silenced_picture_is_seen_by_nobody_and_comes_back() {
         Step::DoesNotSee { who: BOB, of: ALICE },
         Step::Hears { who: CAROL, of: ALICE, percent: 99 },
         Step::Silence { who: ALICE, source, silenced: false },
+        Step::Run(secs(1)),
+        Step::SeesPeople { who: BOB, count: 2 },
         // Two pictures in full cost more than the first probes look for; another looks for it once it is wanted.
-        Step::Run(secs(2)),
+        Step::Run(secs(1)),
         Step::Sees { who: BOB, of: ALICE, layer: 2 },
     ]);
 }

@@ -124,8 +124,7 @@ fn layers_switch_without_a_broken_reference_on_a_network_that_loses() {
             (180, None, 0),
             (720, None, 2),
             (720, Some(800), 1),
-            // What a layer costs is its peak of late: a keyframe before may make 71 kbit/s 90.
-            (720, Some(110), 0),
+            (720, Some(80), 0),
             (360, None, 1),
             (720, None, 2),
         ] {

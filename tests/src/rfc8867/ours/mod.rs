@@ -8,7 +8,6 @@
 //!
 //! Publishers stand beside the shard: no network lies between. The receiver lies behind the simulated one.
 
-pub mod feedback;
 pub mod publisher;
 pub mod receiver;
 pub mod server;

@@ -8,9 +8,9 @@ use sfu::MediaKind;
 use sfu::packet::extension::Extension;
 use tools::simnet::time::SimTime;
 
-use super::feedback::Arrivals;
 use super::publisher::Part;
 use crate::client::Session;
+use crate::client::arrivals::Arrivals;
 use crate::client::cipher::Cipher;
 use crate::client::feedback::{self, Feedback, Request, Wish};
 use crate::packet::{Kind, Rtp, Unwrapped, be16, be32};

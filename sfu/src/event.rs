@@ -85,6 +85,8 @@ pub enum Reason {
     Chosen,
     /// Nobody sees it.
     Hidden,
+    /// The server has too much to do.
+    Server,
     /// The receiver can decode none of its formats.
     Codec,
     /// Its publisher sends no keyframe when asked: what flows begins, or grows, with the next one that comes by itself.
@@ -100,6 +102,7 @@ impl From<allocator::Reason> for Reason {
             allocator::Reason::Starting => Self::Starting,
             allocator::Reason::Chosen => Self::Chosen,
             allocator::Reason::Hidden => Self::Hidden,
+            allocator::Reason::Server => Self::Server,
         }
     }
 }

@@ -83,6 +83,8 @@ pub enum Step {
     Sends { who: Person, encodings: Vec<bool> },
     /// Was told last that this is why they get what they get of somebody's camera.
     Because { who: Person, of: Person, reason: Reason },
+    /// From now on media threads work for this many of a thousand parts of the time, as far as they know.
+    Busy { permille: u32 },
     /// A media thread panics, and its people are gone.
     ShardEnds { shard: usize },
     /// Time passes. What follows speaks of this time.
@@ -240,6 +242,7 @@ impl Running {
             }
             Step::Moves { who, place } => self.meeting.move_to(who, place),
             Step::RestartsIce { who, generation } => self.meeting.restart_ice(who, generation),
+            Step::Busy { permille } => self.meeting.busy_permille = permille,
             Step::ShardEnds { shard } => self.meeting.end_shard(shard),
             Step::Vanishes { who } => self.meeting.client(who).fall_silent(),
             Step::Run(lasts) => {

@@ -226,7 +226,8 @@ impl Shard {
         let layers: Vec<&[Layer]> = layers.iter().map(|layers| layers.as_slice()).collect();
         let limit = participant.prefer.budget.unwrap_or(Bitrate::MAX);
         let bandwidth = &mut participant.transport.bandwidth;
-        let budget = Budget { estimate: bandwidth.budget(now, given), limit };
+        let estimate = bandwidth.budget(now, given);
+        let budget = Budget { estimate, limit, shed: self.load.shed() };
         participant.targets = allocate(now, budget, &wants, &layers, &participant.targets);
         let most = match participant.prefer.pictures {
             Pictures::Automatic => most,

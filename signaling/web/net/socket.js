@@ -6,7 +6,7 @@
 /** @typedef {"microphone" | "camera" | "screen" | "screen_sound"} Source */
 /** @typedef {{ id: string, name: string, muted: boolean, deafened: boolean, camera: boolean, screen: boolean, connected: boolean }} Participant */
 /** @typedef {{ mid: string, publication: number, participant: string, source: Source, reason: Reason }} Assignment what plays in the slot `mid`, and why it is not more */
-/** @typedef {"full" | "budget" | "paused" | "starting" | "chosen" | "hidden" | "codec" | "keyframe"} Reason */
+/** @typedef {"full" | "budget" | "paused" | "starting" | "chosen" | "hidden" | "server" | "codec" | "keyframe"} Reason */
 /** @typedef {{ participant: string, level: number }} Speaker level in −dBov: 0 is loudest, 127 silence */
 /** @typedef {{ mid: string, width: number, height: number, priority: number }} SlotView device pixels; 0 × 0 if not shown */
 /** @typedef {{ audio: number, video: number }} SlotCounts */

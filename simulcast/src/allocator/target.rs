@@ -72,6 +72,8 @@ pub enum Reason {
     Chosen,
     /// Nobody sees it.
     Hidden,
+    /// The server has too much to do ([`Shed`](super::Shed)).
+    Server,
 }
 
 /// Times and counts of a want's last steps.

@@ -316,6 +316,7 @@ pub enum ReasonName {
     Starting,
     Chosen,
     Hidden,
+    Server,
     Codec,
     Keyframe,
 }
@@ -329,6 +330,7 @@ impl From<Reason> for ReasonName {
             Reason::Starting => Self::Starting,
             Reason::Chosen => Self::Chosen,
             Reason::Hidden => Self::Hidden,
+            Reason::Server => Self::Server,
             Reason::Codec => Self::Codec,
             Reason::Keyframe => Self::Keyframe,
         }

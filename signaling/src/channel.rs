@@ -263,6 +263,7 @@ impl Room {
                     session.link.replace(attached, Ending::Replaced);
                     session.name = entrance.name;
                     session.leave = SecretHash::of(&leave);
+                    session.watch(false);
                     let person = session.person();
                     self.tell_others(participant, &Notice::Changed(person));
                 }
@@ -340,6 +341,12 @@ impl Room {
                     .get_mut(&participant)
                     .and_then(|s| s.set_prefer(budget, pictures));
                 self.commands(command).await
+            }
+            Ask::Watch { link } => {
+                if let Some(session) = self.sessions.get_mut(&participant) {
+                    session.watch(link);
+                }
+                Ok(())
             }
             Ask::Leave => {
                 self.remove(participant, Departure::Left, Ending::Left).await;
@@ -438,9 +445,14 @@ impl Room {
                     session.want(publication, wanted.collect());
                 }
             }
+            Event::Outlook(participant, outlook) => {
+                if let Some(session) = self.sessions.get_mut(&participant) {
+                    session.look_out(outlook);
+                }
+            }
             Event::Speakers(_, speakers) => self.tell_all(&Notice::Speakers(speakers)),
             // What a connection means to its client, its browser tells it.
-            Event::Connected(_) | Event::Publishing(..) | Event::Outlook(..) => {}
+            Event::Connected(_) | Event::Publishing(..) => {}
             // Goes elsewhere.
             Event::Metrics(_) | Event::Stopped(_) => {}
         }

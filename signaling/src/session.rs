@@ -6,7 +6,7 @@ use std::time::Duration;
 use sfu::command::{
     Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, View, Voice,
 };
-use sfu::event::{Assignment, LostReason, Reason, Speaker};
+use sfu::event::{Assignment, LostReason, Outcome, Outlook, Speaker};
 use sfu::media::{ChannelId, MediaKind, Mid, ParticipantId, PublicationId, Source};
 use sfu::relay::ShardIndex;
 use simulcast::Bitrate;
@@ -71,6 +71,11 @@ pub enum Ask {
         /// Pictures at all?
         pictures: Pictures,
     },
+    /// To be told of the link, or no longer.
+    Watch {
+        /// Which of both.
+        link: bool,
+    },
     /// To go.
     Leave,
 }
@@ -101,6 +106,8 @@ pub enum Notice {
     Wanted(Wanted),
     /// Who is heard.
     Speakers(Vec<Speaker>),
+    /// What one's link carries.
+    Link(Outlook),
     /// A request, or the media connection, failed.
     Failed {
         /// How.
@@ -142,8 +149,8 @@ pub struct Playing {
     pub publisher: ParticipantId,
     /// What it is.
     pub source: Source,
-    /// Why it is what it is and not more.
-    pub reason: Reason,
+    /// What of it is given.
+    pub outcome: Outcome,
 }
 
 /// Which encodings of a track are wanted.
@@ -188,6 +195,10 @@ pub struct Session {
     /// Of each track, what was told last of its encodings.
     wanted: Vec<(PublicationId, Vec<bool>)>,
     wish: Option<Wish>,
+    /// What is known of its link.
+    outlook: Option<Outlook>,
+    /// Whether its client looks at that.
+    watches: bool,
     /// Its place among those the server may hold; given back when it ends.
     _place: OwnedSemaphorePermit,
 }
@@ -252,6 +263,8 @@ impl Session {
             assigned: Vec::new(),
             wanted: Vec::new(),
             wish: None,
+            outlook: None,
+            watches: false,
             _place: place,
         }
     }
@@ -282,7 +295,7 @@ impl Session {
                 publication: assignment.publication,
                 publisher: assignment.publisher,
                 source: assignment.source,
-                reason: assignment.reason,
+                outcome: assignment.outcome,
             })
         };
         self.assigned.iter().filter_map(playing).collect()
@@ -450,6 +463,7 @@ impl Session {
             self.assigned.clear();
             self.wanted.clear();
             self.wish = None;
+            self.outlook = None;
             self.link.tell(Notice::Failed { error: Error::MediaLost(reason), offer: None });
         }
     }
@@ -460,6 +474,26 @@ impl Session {
             self.assigned = assigned;
             let playing = self.playing();
             self.link.tell(Notice::Slots(playing));
+        }
+    }
+
+    /// Whether the client wants to be told of its link: what is known is told at once.
+    pub fn watch(&mut self, link: bool) {
+        self.watches = link;
+        self.tell_outlook();
+    }
+
+    /// What the link carries.
+    pub fn look_out(&mut self, outlook: Outlook) {
+        if self.takes_news() {
+            self.outlook = Some(outlook);
+            self.tell_outlook();
+        }
+    }
+
+    fn tell_outlook(&mut self) {
+        if let Some(outlook) = self.outlook.filter(|_| self.watches) {
+            self.link.tell(Notice::Link(outlook));
         }
     }
 

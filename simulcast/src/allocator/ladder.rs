@@ -22,6 +22,8 @@ pub(super) struct Rung {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Ladder {
     rungs: SmallVec<[Rung; RUNGS]>,
+    /// Where it would end without [`Self::cut`].
+    pub(super) top: Option<LayerId>,
     /// Why it ends below what there is and could be seen.
     pub(super) cut: Option<Reason>,
 }
@@ -56,6 +58,7 @@ impl Ladder {
                 );
             }
         }
+        ladder.top = ladder.layer(ladder.height());
         if want.choice == Choice::Lowest {
             ladder.truncate(1, Reason::Chosen);
         }

@@ -257,6 +257,7 @@ impl Plan {
                 Target {
                     id: want.id,
                     layer: ladder.layer(level),
+                    wanted: ladder.top,
                     next: ladder.layer(level + 1),
                     reason: reason(want, &ladder, level, starting, limited),
                     cost: ladder.cost(level),

@@ -15,9 +15,10 @@ use crate::fault::Error;
 use crate::link::{Ending, Link, LinkId, Outbox};
 use crate::media::{Media, MediaEnded};
 use crate::name::{ChannelName, PersonName};
+use crate::notice::{Departure, Notice, Welcome};
 use crate::presence::Presence;
 use crate::sdp::negotiate::{Policy, Track};
-use crate::session::{Ask, Departure, Notice, Session, Welcome};
+use crate::session::{Ask, Session};
 use crate::slots::Slots;
 use sfu::command::Voice;
 

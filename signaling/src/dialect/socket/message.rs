@@ -10,8 +10,9 @@ use simulcast::Bitrate;
 
 use super::close::Bye;
 use crate::fault::{Error, Fault};
+use crate::notice::{Departure, Notice, Person, Playing, Wanted, Welcome};
 use crate::sdp::negotiate::Track;
-use crate::session::{Ask, Departure, MidView, Notice, Person, Playing, Wanted, Welcome};
+use crate::session::{Ask, MidView};
 use crate::slots::Slots;
 use sfu::command::Voice;
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use simulcast::allocator::{Budget, WantId, allocate};
+use simulcast::allocator::{Budget, Targets, WantId, allocate};
+use simulcast::estimator::Part;
 use simulcast::{Bitrate, Layer};
 
 use super::Shard;
@@ -228,7 +229,10 @@ impl Shard {
         let bandwidth = &mut participant.transport.bandwidth;
         let estimate = bandwidth.budget(now, given);
         let budget = Budget { estimate, limit, shed: self.load.shed() };
-        participant.targets = allocate(now, budget, &wants, &layers, &participant.targets);
+        let forgotten = Targets::default();
+        let is_careful = self.estimator.parts.has(Part::Hysteresis);
+        let previous = if is_careful { &participant.targets } else { &forgotten };
+        participant.targets = allocate(now, budget, &wants, &layers, previous);
         let most = match participant.prefer.pictures {
             Pictures::Automatic => most,
             Pictures::SaveData | Pictures::SoundOnly => Bitrate::ZERO,

@@ -28,6 +28,8 @@ pub enum Part {
     /// A budget for pictures: the owner's part. Without it every layer that is looked at goes, as in the cases of RFC 8867, whose
     /// sources obey the estimate themselves.
     Budget,
+    /// Care with steps up, and memory of those that failed: the owner's part.
+    Hysteresis,
 }
 
 impl Parts {

@@ -1,6 +1,6 @@
 //! Measures congestion control in the cases of RFC 8867 and prints each figure beside its bar, and str0m's beside ours.
 //!
-//! Ends with 0 if every row holds, with 1 if one does not, and with 2 if the calibration fails or the call is wrong.
+//! Ends with 0 if every row holds (with `--broken`: if each named row turns red), with 1 if one does not, and with 2 if the calibration fails or the call is wrong.
 
 use std::fs;
 use std::ops::RangeInclusive;
@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use simulcast::estimator::{Part, Parts};
 use tests::rfc8867::algorithm::{Algorithm, Settings};
 use tests::rfc8867::calibration;
 use tests::rfc8867::case::Case;
@@ -17,7 +18,7 @@ use tests::rfc8867::progress::Progress;
 use tests::rfc8867::report::{Outcome, Report};
 use tests::rfc8867::study::Study;
 use tests::rfc8867::trace::{self, Moment};
-use tests::rfc8867::{cases, html, json, rows, table};
+use tests::rfc8867::{broken, cases, html, json, rows, table};
 
 /// Congestion control in the cases of RFC 8867: ours, the bar, and str0m beside it.
 #[derive(Debug, Parser)]
@@ -40,6 +41,15 @@ struct Arguments {
     /// Accepts rows that docs/simulcast.md lists as short, at the figure recorded there.
     #[arg(long)]
     known: bool,
+    /// Ours without a part; may be given more than once.
+    #[arg(long, value_name = "PART", value_parser = part)]
+    without: Vec<Part>,
+    /// Runs what lacks a part in place of ours, and ends with 0 if each named row notices.
+    #[arg(long)]
+    broken: bool,
+    /// Of what is broken, only rows that are quick.
+    #[arg(long, requires = "broken")]
+    quick: bool,
     /// Only the calibration.
     #[arg(long)]
     calibrate: bool,
@@ -74,6 +84,9 @@ fn run(arguments: &Arguments) -> Result<Outcome, String> {
     })?;
     let known = known(arguments.known)?;
     let progress = Progress::new();
+    if arguments.broken {
+        return Ok(break_it(arguments, &all, &known, &progress));
+    }
     let calibration = if arguments.uncalibrated {
         Vec::new()
     } else {
@@ -102,7 +115,9 @@ fn measure(
     progress: &Progress,
 ) -> Result<Report, String> {
     let rows = rows::all();
-    let algorithms = [Algorithm::Ours(Settings::default()), Algorithm::Reference];
+    let parts = arguments.without.iter().fold(Parts::ALL, |parts, part| parts.without(*part));
+    let ours = Algorithm::Ours(Settings { parts, ..Settings::default() });
+    let algorithms = [ours, Algorithm::Reference];
     let study = Study {
         cases: chosen,
         rows: &rows,
@@ -129,6 +144,16 @@ fn measure(
         fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(report)
+}
+
+/// Whether all that is broken is noticed.
+fn break_it(arguments: &Arguments, cases: &[Case], known: &Known, progress: &Progress) -> Outcome {
+    let (rows, seeds) = (rows::all(), &arguments.seeds);
+    let show = |done, all, what: &str| progress.show(done, all, what);
+    let noticed = broken::run(cases, &rows, known, seeds, arguments.quick, show);
+    progress.clear();
+    print!("{}", broken::table(&noticed));
+    if noticed.iter().all(|one| one.is_red) { Outcome::Holds } else { Outcome::Short }
 }
 
 fn chosen(all: &[Case], asked: &[String]) -> Result<Vec<Case>, String> {
@@ -164,6 +189,26 @@ fn known(is_asked: bool) -> Result<Known, String> {
 fn read(path: &PathBuf) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }
+
+fn part(text: &str) -> Result<Part, String> {
+    let found = PARTS.iter().find(|(name, _)| *name == text);
+    let names = PARTS.map(|(name, _)| name);
+    found.map(|(_, part)| *part).ok_or_else(|| format!("there are {}", names.join(", ")))
+}
+
+/// As they are called in a command.
+const PARTS: [(&str, Part); 10] = [
+    ("estimate", Part::Estimate),
+    ("delay", Part::Delay),
+    ("loss", Part::Loss),
+    ("probing", Part::Probing),
+    ("application-limited", Part::ApplicationLimited),
+    ("feedback-loss", Part::FeedbackLoss),
+    ("queue-guard", Part::QueueGuard),
+    ("pacing", Part::Pacing),
+    ("repair", Part::Repair),
+    ("hysteresis", Part::Hysteresis),
+];
 
 fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
     let (first, last) = text.split_once("..").unwrap_or((text, text));

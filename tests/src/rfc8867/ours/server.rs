@@ -107,7 +107,9 @@ impl Server {
         });
         // One adaptive layer always goes: its source obeys the estimate in the allocator's place.
         let parts = if is_single { settings.parts.without(Part::Budget) } else { settings.parts };
-        let shard = shard.with_estimator(estimator::Settings { parts, ..Default::default() });
+        let usual = estimator::Settings::default();
+        let start = settings.start.unwrap_or(usual.start);
+        let shard = shard.with_estimator(estimator::Settings { start, parts, ..usual });
         let silent = Devices {
             camera: false,
             microphone: false,

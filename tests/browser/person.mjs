@@ -2,6 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { until } from "./deadline.mjs";
+import { Recording } from "./recording.mjs";
 
 /** @import { Browser, Page } from "./browsers.mjs" */
 
@@ -100,6 +101,27 @@ export class Person {
     return this.#page.evaluate(readPresent);
   }
 
+  /** Notes from now on what is received, ten times a second, within the page: asking from outside takes longer. */
+  record() {
+    return this.#page.evaluate(startRecording);
+  }
+
+  /** A browser short of processor time shall send fewer pictures, and not smaller ones. */
+  keepResolution() {
+    return this.#page.evaluate(keepResolution);
+  }
+
+  /** What was noted so far. */
+  async recording() {
+    return new Recording(await this.#page.evaluate(readRecording));
+  }
+
+  /** Waits until what is noted reaches a time of the wall clock. @param {number} time milliseconds */
+  async recordedUntil(time) {
+    const left = Math.max(0, time - Date.now());
+    await until(`${this.name}'s recording is long enough`, left + 5_000, async () => (await this.#page.evaluate(readRecorded)) >= time, RECORDED_LOOK_MS);
+  }
+
   /** Makes the window larger or smaller, and with it all tiles. @param {number} width @param {number} height */
   resize(width, height) {
     return this.#page.resize({ width, height });
@@ -156,6 +178,7 @@ export class Person {
 
 /** A fifth of the least that anybody notices in waiting. */
 const FIRSTS_LOOK_MS = 100;
+const RECORDED_LOOK_MS = 500;
 
 // What follows runs inside the page: each function stands alone.
 
@@ -221,6 +244,62 @@ async function readFirsts() {
     sound: incoming.some((stats) => stats.totalAudioEnergy > 0),
     picture: incoming.some((stats) => stats.framesDecoded > 0),
   };
+}
+
+async function keepResolution() {
+  const connection = /** @type {RTCPeerConnection} */ (/** @type {any} */ (window).confab.call.connection);
+  for (const sender of connection.getSenders().filter((one) => one.track?.kind === "video")) {
+    const parameters = /** @type {any} */ (sender.getParameters());
+    parameters.degradationPreference = "maintain-resolution";
+    await sender.setParameters(parameters);
+  }
+}
+
+function startRecording() {
+  const page = /** @type {any} */ (window);
+  page.recording = [];
+  let busy = false;
+  const look = async () => {
+    const call = page.confab.call;
+    if (busy || !call?.connection) return;
+    busy = true;
+    const receivers = call.receivers();
+    const taken = await Promise.all(
+      call.slots.map(async (/** @type {any} */ slot) => {
+        const receiver = receivers.find((/** @type {any} */ one) => one.mid === slot.mid)?.receiver;
+        const stats = [...((await receiver?.getStats())?.values() ?? [])].find((one) => one.type === "inbound-rtp");
+        return {
+          participant: slot.participant,
+          source: slot.source,
+          reason: slot.reason,
+          height: stats?.frameHeight ?? 0,
+          frames: stats?.framesDecoded ?? 0,
+          freezes: stats?.freezeCount ?? 0,
+          frozen: stats?.totalFreezesDuration ?? 0,
+          plis: stats?.pliCount ?? 0,
+          packets: stats?.packetsReceived ?? 0,
+          bytes: stats?.bytesReceived ?? 0,
+          again: stats?.retransmittedPacketsReceived ?? 0,
+          lost: stats?.packetsLost ?? 0,
+          samples: stats?.totalSamplesReceived ?? 0,
+          concealed: (stats?.concealedSamples ?? 0) - (stats?.silentConcealedSamples ?? 0),
+          delay: stats?.jitterBufferDelay ?? 0,
+          left: stats?.jitterBufferEmittedCount ?? 0,
+        };
+      }),
+    );
+    page.recording.push({ at: Date.now(), taken });
+    busy = false;
+  };
+  setInterval(look, 100);
+}
+
+function readRecording() {
+  return /** @type {any} */ (window).recording;
+}
+
+function readRecorded() {
+  return /** @type {any} */ (window).recording.at(-1)?.at ?? 0;
 }
 
 async function readSent() {

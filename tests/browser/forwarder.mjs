@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 /** @import { Server } from "./server.mjs" */
 
 /**
- * What the way is like: traces of `links`, by name. `back` is the way from the browser. `jitterMs` and `burst` as the program has them.
+ * What the way is like: traces of `links`, by name. `back` is the way from the browser. `jitterMs` and `burst` are as the program has them.
  *
  * @typedef {{ down: string, back?: string, jitterMs?: number, burst?: number }} Link
  */

@@ -1,4 +1,4 @@
-// Plays one scenario: node tests/browser/play.mjs NAME. `CONFAB` names the server's binary. A scenario that exports a `link` is played
+// Plays one scenario: node tests/browser/play.mjs NAME [CODEC]. `CONFAB` names the server's binary. A scenario that exports a `link` is played
 // through a forwarder.
 
 import { endBy } from "./deadline.mjs";
@@ -8,7 +8,7 @@ import { Server } from "./server.mjs";
 /** Longer than any scenario; shorter than patience. */
 const LONGEST_MS = 150_000;
 
-const name = process.argv[2];
+const [name, codec] = process.argv.slice(2);
 endBy(LONGEST_MS);
 const { play, link } = await import(`./scenarios/${name}.mjs`);
 const server = await Server.start(link ? OUTER : "");
@@ -23,7 +23,7 @@ async function opened(opening) {
 }
 
 try {
-  await play({ server, opened, forwarder });
+  await play({ server, opened, forwarder, codec });
   console.log(`${name}: as it should be`);
 } catch (error) {
   console.error(error);

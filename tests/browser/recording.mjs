@@ -66,6 +66,13 @@ export class Recording {
     return this.grown("microphone", "concealed") / this.grown("microphone", "samples");
   }
 
+  /** How long a picture was in the jitter buffer, in the mean. */
+  get delayMs() {
+    const all = this.of("camera");
+    const [first, last] = [all[0], all[all.length - 1]];
+    return ((last.delay - first.delay) * 1_000) / (last.left - first.left);
+  }
+
   /** The share of time with pictures so high. @param {number} height */
   share(height) {
     const all = this.of("camera");

@@ -16,10 +16,11 @@ const SMALL = { width: 480, height: 360 };
 /**
  * Sam sends 720p in three sizes; Mira, whose camera is off, joins behind the link.
  *
- * @param {{ server: Server, opened: <T extends { close: () => Promise<unknown> }>(opening: Promise<T>) => Promise<T>, forwarder: Forwarder }} stage
- * @param {{ query?: string, muted?: boolean, window?: { width: number, height: number } }} [options] muted: Mira sends nothing but feedback
+ * @param {{ server: Server, opened: <T extends { close: () => Promise<unknown> }>(opening: Promise<T>) => Promise<T>, forwarder: Forwarder, codec?: string }} stage codec: that Sam sends, VP8 if not given
+ * @param {{ muted?: boolean, window?: { width: number, height: number } }} [options] muted: Mira sends nothing but feedback
  */
-export async function attend({ server, opened, forwarder }, { query = "", muted = false, window = LARGE } = {}) {
+export async function attend({ server, opened, forwarder, codec }, { muted = false, window = LARGE } = {}) {
+  const query = codec ? `&codec=${codec}` : "";
   const browser = await opened(openChromium());
   const mira = await Person.open(browser, server.url, "Mira", { query, window });
   await mira.press("turn camera off");

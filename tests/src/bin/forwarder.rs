@@ -31,7 +31,7 @@ struct Arguments {
     /// The same, the way from clients.
     #[arg(long, value_name = "FILE")]
     up: Option<PathBuf>,
-    /// Deviation of the jitter on top of the delay, both ways; at most three times as much.
+    /// The most jitter on top of the delay, both ways; a third of it is its deviation (RFC 8868: 15 and 5 ms).
     #[arg(long, value_name = "MS", default_value_t = 0)]
     jitter_ms: u64,
     /// Packets lost in a row, in the mean; 1 for each by itself.
@@ -57,8 +57,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         down: trace_of(arguments.down.as_deref())?,
         up: trace_of(arguments.up.as_deref())?,
         jitter: (arguments.jitter_ms > 0).then(|| Jitter {
-            deviation: Duration::from_millis(arguments.jitter_ms),
-            limit: Duration::from_millis(arguments.jitter_ms.saturating_mul(3)),
+            deviation: Duration::from_millis(arguments.jitter_ms) / 3,
+            limit: Duration::from_millis(arguments.jitter_ms),
         }),
         burst: arguments.burst,
         seed: arguments.seed,

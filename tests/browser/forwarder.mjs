@@ -2,6 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { spawn } from "node:child_process";
+import { networkInterfaces } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -21,8 +22,17 @@ import { fileURLToPath } from "node:url";
  * @typedef {{ flows: number, shaped: number, down: Way, up: Way, refused: number, unsent: number }} Tally
  */
 
-/** Where clients reach the server through it: another address of the same machine, at the same ports. */
-export const OUTER = "127.0.0.2";
+/**
+ * Where clients reach the server through it: another address of the same machine, at the same ports. Firefox sends nothing to loopback
+ * addresses, and a machine may have no other.
+ *
+ * @param {boolean} firefox
+ */
+export function outerAddress(firefox) {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const outward = addresses.find((one) => one.family === "IPv4" && !one.internal)?.address;
+  return (firefox && outward) || "127.0.0.2";
+}
 
 const LINKS = fileURLToPath(new URL("links/", import.meta.url));
 
@@ -38,10 +48,10 @@ export class Forwarder {
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** In front of a server that announces `OUTER`. Its binary stands beside the server's. @param {Server} server @param {Link} link */
-  static async start(server, { down, back = "back", jitterMs = 0, burst = 1 }) {
+  /** In front of a server that announces the address `outer`. Its binary stands beside the server's. @param {Server} server @param {string} outer @param {Link} link */
+  static async start(server, outer, { down, back = "back", jitterMs = 0, burst = 1 }) {
     const trace = (/** @type {string} */ name) => join(LINKS, `${name}.csv`);
-    const doors = server.mediaPorts.flatMap((port) => ["--door", `${OUTER}:${port}=127.0.0.1:${port}`]);
+    const doors = server.mediaPorts.flatMap((port) => ["--door", `${outer}:${port}=127.0.0.1:${port}`]);
     const flags = ["--down", trace(down), "--up", trace(back), "--jitter-ms", `${jitterMs}`, "--burst", `${burst}`];
     const binary = join(dirname(process.env.CONFAB ?? ""), "forwarder");
     const forwarder = new Forwarder(spawn(binary, [...doors, ...flags], { stdio: ["pipe", "pipe", "inherit"] }));

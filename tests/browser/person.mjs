@@ -24,7 +24,7 @@ import { Recording } from "./recording.mjs";
  * @property {number} concealed of them made up, silence not counted
  */
 
-/** @typedef {{ rid: string, width: number, height: number, frames: number, active: boolean }} Sent */
+/** @typedef {{ rid: string, width: number, height: number, frames: number, active: boolean, plis: number }} Sent plis: that came from the server */
 
 export class Person {
   #page;
@@ -120,6 +120,11 @@ export class Person {
   async recordedUntil(time) {
     const left = Math.max(0, time - Date.now());
     await until(`${this.name}'s recording is long enough`, left + 5_000, async () => (await this.#page.evaluate(readRecorded)) >= time, RECORDED_LOOK_MS);
+  }
+
+  /** Who is in the channel: ids by name. @returns {Promise<Record<string, string>>} */
+  ids() {
+    return this.#page.evaluate(readIds);
   }
 
   /** Makes the window larger or smaller, and with it all tiles. @param {number} width @param {number} height */
@@ -309,7 +314,7 @@ async function readSent() {
   const sent = [];
   for (const stats of report.values()) {
     if (stats.type !== "outbound-rtp" || stats.kind !== "video") continue;
-    sent.push({ rid: stats.rid ?? "", width: stats.frameWidth ?? 0, height: stats.frameHeight ?? 0, frames: stats.framesEncoded ?? 0, active: stats.active ?? true });
+    sent.push({ rid: stats.rid ?? "", width: stats.frameWidth ?? 0, height: stats.frameHeight ?? 0, frames: stats.framesEncoded ?? 0, active: stats.active ?? true, plis: (stats.pliCount ?? 0) + (stats.firCount ?? 0) });
   }
   return sent;
 }
@@ -317,6 +322,11 @@ async function readSent() {
 function readPresent() {
   const call = /** @type {any} */ (window).confab.call;
   return call ? call.participants.map((/** @type {any} */ one) => one.name) : [];
+}
+
+function readIds() {
+  const people = /** @type {any} */ (window).confab.call?.participants ?? [];
+  return Object.fromEntries(people.map((/** @type {any} */ one) => [one.name, one.id]));
 }
 
 function readFaults() {

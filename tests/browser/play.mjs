@@ -1,18 +1,19 @@
-// Plays one scenario: node tests/browser/play.mjs NAME [CODEC]. `CONFAB` names the server's binary. A scenario that exports a `link` is played
-// through a forwarder.
+// Plays one scenario: node tests/browser/play.mjs NAME [CODEC [firefox]]. `CONFAB` names the server's binary. A scenario that exports a `link`
+// is played through a forwarder; what is sent is then in the codec (VP8 without), and watched in Firefox if told.
 
 import { endBy } from "./deadline.mjs";
-import { Forwarder, OUTER } from "./forwarder.mjs";
+import { Forwarder, outerAddress } from "./forwarder.mjs";
 import { Server } from "./server.mjs";
 
 /** Longer than any scenario; shorter than patience. */
 const LONGEST_MS = 150_000;
 
-const [name, codec] = process.argv.slice(2);
+const [name, codec, watcher] = process.argv.slice(2);
 endBy(LONGEST_MS);
 const { play, link } = await import(`./scenarios/${name}.mjs`);
-const server = await Server.start(link ? OUTER : "");
-const forwarder = link ? await Forwarder.start(server, link) : null;
+const outer = outerAddress(watcher === "firefox");
+const server = await Server.start(link ? outer : "");
+const forwarder = link ? await Forwarder.start(server, outer, link) : null;
 /** @type {(() => Promise<unknown>)[]} */ const closers = [];
 
 /** Remembers to close a browser. @template {{ close: () => Promise<unknown> }} T @param {Promise<T>} opening */
@@ -23,7 +24,7 @@ async function opened(opening) {
 }
 
 try {
-  await play({ server, opened, forwarder, codec });
+  await play({ server, opened, forwarder, codec, watcher });
   console.log(`${name}: as it should be`);
 } catch (error) {
   console.error(error);

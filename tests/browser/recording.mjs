@@ -49,6 +49,12 @@ export class Recording {
     return first ? first.at - start : Infinity;
   }
 
+  /** Milliseconds from `start` to the first picture since then that is so high: one that stands still is none. @param {number} start @param {number} height */
+  untilHeight(start, height) {
+    const before = this.of("camera").findLast((one) => one.at <= start)?.frames ?? 0;
+    return this.until(start, (one) => one.frames > before && one.height === height);
+  }
+
   /** By how much a count has grown. @param {string} source @param {"frames" | "freezes" | "frozen" | "plis" | "packets" | "lost" | "samples" | "concealed"} count */
   grown(source, count) {
     const all = this.of(source);

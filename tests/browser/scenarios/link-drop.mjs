@@ -15,8 +15,8 @@ export async function play(stage) {
   await mira.recordedUntil(begunAt + RETURN_MS + 12_000);
   const recording = await mira.recording();
   tell(stage.forwarder, recording);
-  const down = recording.until(begunAt + DROP_MS, (one) => one.height === 360);
-  const up = recording.until(begunAt + RETURN_MS, (one) => one.height === 720);
+  const down = recording.untilHeight(begunAt + DROP_MS, 360);
+  const up = recording.untilHeight(begunAt + RETURN_MS, 720);
   const frozen = recording.grown("camera", "frozen");
   console.log(`360 lines ${down} ms after the drop, 720 lines ${up} ms after the return, ${frozen.toFixed(2)} s frozen`);
   assert.ok(down <= 2_000, `360 lines came ${down} ms after the drop`);

@@ -33,8 +33,8 @@ export async function play(stage) {
   const recording = await mira.recording();
   tell(stage.forwarder, recording);
   assert.equal(recording.between(mira.pressedAt + 3_000, enlargedAt).share(180), 1, "a small tile has the smallest picture");
-  const larger = [enlargedAt, enlargedAgainAt].map((at) => recording.until(at, (one) => one.height === 720));
-  const smaller = recording.until(reducedAt, (one) => one.height === 180);
+  const larger = [enlargedAt, enlargedAgainAt].map((at) => recording.untilHeight(at, 720));
+  const smaller = recording.untilHeight(reducedAt, 180);
   const late = recording.between(hiddenAt + TOLD_MS + 1_000).grown("camera", "packets");
   console.log(`720 lines after ${larger.join(" and ")} ms, 180 after ${smaller} ms, ${late} packets while hidden`);
   for (const took of [...larger, smaller]) assert.ok(took <= FOLLOWS_MS, `it followed after ${took} ms`);

@@ -64,10 +64,17 @@ fn scripts(source: &Path) -> Outcome<Files> {
     }
     let scripts = output.assets.iter();
     let mut files: Files =
-        scripts.map(|it| (it.filename().to_owned(), it.content_as_bytes().to_vec())).collect();
+        scripts.map(|it| (it.filename().to_owned(), unindented(it.content_as_bytes()))).collect();
     let page = files.get_mut(ENTRIES[0]).ok_or("the bundler lost the page's script")?;
     page.splice(..0, LICENCES.bytes());
     Ok(files)
+}
+
+/// The script without the indentation of its templates, which the minifier leaves as it was; it has no other lines.
+fn unindented(script: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> =
+        script.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start).collect();
+    lines.join(&b'\n')
 }
 
 /// Style sheets, icons and fonts below `source`, with their paths from `prefix` on.

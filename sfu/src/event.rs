@@ -1,5 +1,6 @@
 //! What a shard tells signaling.
 
+use simulcast::Bitrate;
 use simulcast::allocator;
 use thiserror::Error;
 
@@ -66,8 +67,37 @@ pub struct Assignment {
     pub publisher: ParticipantId,
     /// What it shows.
     pub source: Source,
-    /// Why it is what it is and not more.
+    /// What of it is given.
+    pub outcome: Outcome,
+}
+
+/// What a receiver gets of a publication, and why it is not more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// Why.
     pub reason: Reason,
+    /// The spatial layer that flows; none for no picture, and for sound.
+    pub layer: Option<u8>,
+    /// The spatial layer that its view could use.
+    pub wanted: Option<u8>,
+    /// By how much the network would have to carry more for the next step, in bits per second of pictures.
+    pub short_by: Bitrate,
+}
+
+impl Outcome {
+    /// For a reason alone.
+    #[must_use]
+    pub const fn of(reason: Reason) -> Self {
+        Self { reason, layer: None, wanted: None, short_by: Bitrate::ZERO }
+    }
+
+    /// Whether only the rate differs, and by no more than a quarter where it is looked at.
+    #[must_use]
+    pub fn is_near(&self, other: &Self, rate_counts: bool) -> bool {
+        let (most, least) = (self.short_by.max(other.short_by), self.short_by.min(other.short_by));
+        let same = Self { short_by: self.short_by, ..*other };
+        *self == same && !(rate_counts && most.scaled(3, 4) > least)
+    }
 }
 
 /// Why a receiver gets of a publication what it gets.
@@ -85,6 +115,8 @@ pub enum Reason {
     Chosen,
     /// Nobody sees it.
     Hidden,
+    /// The server has too much to do.
+    Server,
     /// The receiver can decode none of its formats.
     Codec,
     /// Its publisher sends no keyframe when asked: what flows begins, or grows, with the next one that comes by itself.
@@ -100,6 +132,7 @@ impl From<allocator::Reason> for Reason {
             allocator::Reason::Starting => Self::Starting,
             allocator::Reason::Chosen => Self::Chosen,
             allocator::Reason::Hidden => Self::Hidden,
+            allocator::Reason::Server => Self::Server,
         }
     }
 }

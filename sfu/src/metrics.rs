@@ -13,6 +13,7 @@ use std::ops::AddAssign;
 use crate::drop::DropReason;
 use crate::media::MediaKind;
 use simulcast::Bitrate;
+use simulcast::allocator::Shed;
 
 /// What a label can say: a closed list, so that an array holds one count for each.
 pub trait Label: Copy + 'static {
@@ -233,6 +234,15 @@ label!(
     K10000 = "10000",
     More = "inf"
 );
+label!(
+    Shed,
+    "sheds",
+    Nothing = "nothing",
+    New = "new",
+    Layers = "layers",
+    AllLayers = "all_layers",
+    Pictures = "pictures"
+);
 label!(Blocked, "queue", Socket = "socket", Device = "device");
 
 /// Whether a metric only rises.
@@ -369,6 +379,7 @@ table! {
     events_held: Total, "confab_events_held_total", "Times signaling had no room for an event, which then waited.";
 
     // Counted by the shard.
+    shards: Spread<Shed, 5>, "confab_shards", "Media threads by what they give up of pictures because they have too much to do.";
     participants: Gauge, "confab_participants", "Participants.";
     channels: Gauge, "confab_channels", "Voice channels with at least one participant.";
     publications: Gauge, "confab_publications", "Uploaded tracks.";

@@ -15,9 +15,10 @@ use crate::fault::Error;
 use crate::link::{Ending, Link, LinkId, Outbox};
 use crate::media::{Media, MediaEnded};
 use crate::name::{ChannelName, PersonName};
+use crate::notice::{Departure, Notice, Welcome};
 use crate::presence::Presence;
 use crate::sdp::negotiate::{Policy, Track};
-use crate::session::{Ask, Departure, Notice, Session, Welcome};
+use crate::session::{Ask, Session};
 use crate::slots::Slots;
 use sfu::command::Voice;
 
@@ -263,6 +264,7 @@ impl Room {
                     session.link.replace(attached, Ending::Replaced);
                     session.name = entrance.name;
                     session.leave = SecretHash::of(&leave);
+                    session.watch(false);
                     let person = session.person();
                     self.tell_others(participant, &Notice::Changed(person));
                 }
@@ -340,6 +342,12 @@ impl Room {
                     .get_mut(&participant)
                     .and_then(|s| s.set_prefer(budget, pictures));
                 self.commands(command).await
+            }
+            Ask::Watch { link } => {
+                if let Some(session) = self.sessions.get_mut(&participant) {
+                    session.watch(link);
+                }
+                Ok(())
             }
             Ask::Leave => {
                 self.remove(participant, Departure::Left, Ending::Left).await;
@@ -438,9 +446,14 @@ impl Room {
                     session.want(publication, wanted.collect());
                 }
             }
+            Event::Outlook(participant, outlook) => {
+                if let Some(session) = self.sessions.get_mut(&participant) {
+                    session.look_out(outlook);
+                }
+            }
             Event::Speakers(_, speakers) => self.tell_all(&Notice::Speakers(speakers)),
             // What a connection means to its client, its browser tells it.
-            Event::Connected(_) | Event::Publishing(..) | Event::Outlook(..) => {}
+            Event::Connected(_) | Event::Publishing(..) => {}
             // Goes elsewhere.
             Event::Metrics(_) | Event::Stopped(_) => {}
         }

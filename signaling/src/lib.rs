@@ -22,6 +22,7 @@ pub mod fault;
 pub mod link;
 pub mod media;
 pub mod name;
+pub mod notice;
 pub mod origin;
 pub mod outward;
 pub mod placement;

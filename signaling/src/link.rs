@@ -4,7 +4,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::session::Notice;
+use crate::notice::Notice;
 
 /// The sending end of a dialect's queue.
 #[derive(Debug)]

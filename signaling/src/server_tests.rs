@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sfu::command::{Command, CommandError, Pictures, Voice};
-use sfu::event::{Assignment, Event, LostReason, Reason, Speaker};
+use sfu::event::{Assignment, Event, LostReason, Outcome, Outlook, Reason, Speaker};
 use sfu::media::{ChannelId, ParticipantId, PublicationId, SlotId, Source};
 use sfu::publication::demand::Demand;
 use simulcast::Bitrate;
@@ -305,6 +305,37 @@ async fn a_full_channel_and_a_full_server_say_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_watches_is_told_of_the_link_and_nobody_else() {
+    let (server, mut thread) = start().await;
+    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
+    connect(&mut sam, &mut thread, CALL).await;
+    let outlook = Outlook {
+        estimate: Bitrate::kbps(1_850),
+        used: Bitrate::kbps(1_430),
+        wanted: Bitrate::kbps(4_200),
+        loss_permille: 3,
+        round_trip: Some(Duration::from_millis(41)),
+    };
+    let link = json!({ "op": "link", "estimate": 1_850_000, "used": 1_430_000, "wanted": 4_200_000,
+        "loss_permille": 3, "round_trip_ms": 41 });
+    thread.tell(Event::Outlook(ParticipantId(1), outlook)).await;
+    // What is known already comes first: so nothing was told before.
+    sam.send(&json!({ "op": "watch", "link": true })).await;
+    assert_eq!(sam.next().await, link);
+    thread.tell(Event::Outlook(ParticipantId(1), Outlook { round_trip: None, ..outlook })).await;
+    let mut without = link.clone();
+    without.as_object_mut().unwrap().remove("round_trip_ms");
+    assert_eq!(sam.next().await, without);
+
+    sam.send(&json!({ "op": "watch", "link": false })).await;
+    sam.send(&json!({ "op": "fly" })).await;
+    assert_eq!(sam.next().await["code"], "unknown_op");
+    thread.tell(Event::Outlook(ParticipantId(1), outlook)).await;
+    sam.send(&json!({ "op": "fly" })).await;
+    assert_eq!(sam.next().await["code"], "unknown_op");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_resumed_participant_keeps_its_media_and_the_old_socket_hears_why() {
     let (server, mut thread) = start().await;
     let (mut old, welcome) = Client::join(server.address(), "c", "Sam").await;
@@ -314,7 +345,7 @@ async fn a_resumed_participant_keeps_its_media_and_the_old_socket_hears_why() {
         publication: PublicationId(9),
         publisher: ParticipantId(2),
         source: Source::Camera,
-        reason: Reason::Codec,
+        outcome: Outcome::of(Reason::Codec),
     };
     thread.tell(Event::Assigned(ParticipantId(1), vec![playing])).await;
     let shown = json!([{ "mid": "7", "publication": 9, "participant": "p2", "source": "camera", "reason": "codec" }]);

@@ -1,4 +1,4 @@
-//! A participant as signaling sees it, whatever the dialect: what it may ask, what it is told, and what holds of it.
+//! A participant as signaling sees it, whatever the dialect: what it may ask, and what holds of it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use sfu::command::{
     Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, View, Voice,
 };
-use sfu::event::{Assignment, LostReason, Reason, Speaker};
-use sfu::media::{ChannelId, MediaKind, Mid, ParticipantId, PublicationId, Source};
+use sfu::event::{Assignment, LostReason, Outlook};
+use sfu::media::{ChannelId, MediaKind, ParticipantId, PublicationId};
 use sfu::relay::ShardIndex;
 use simulcast::Bitrate;
 use tokio::sync::OwnedSemaphorePermit;
@@ -16,24 +16,12 @@ use tokio::time::Instant;
 use crate::draw::{Draw, SecretHash};
 use crate::fault::Error;
 use crate::link::Link;
-use crate::name::{ChannelName, PersonName};
+use crate::name::PersonName;
+use crate::notice::{Notice, Person, Playing, Wanted};
 use crate::sdp::SdpError;
 use crate::sdp::negotiate::{Agreed, Negotiated, Policy, Track, negotiate};
 use crate::sdp::read::Offer;
 use crate::slots::Slots;
-
-/// What others see of a participant.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Person {
-    /// Its id.
-    pub id: ParticipantId,
-    /// Its name.
-    pub name: PersonName,
-    /// Its switches.
-    pub voice: Voice,
-    /// False while its place is kept without a link.
-    pub connected: bool,
-}
 
 /// How large an m-line is shown.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -71,99 +59,13 @@ pub enum Ask {
         /// Pictures at all?
         pictures: Pictures,
     },
+    /// To be told of the link, or no longer.
+    Watch {
+        /// Which of both.
+        link: bool,
+    },
     /// To go.
     Leave,
-}
-
-/// What a participant is told.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Notice {
-    /// The whole state, after joining or resuming.
-    Welcome(Box<Welcome>),
-    /// An answer.
-    Answer {
-        /// To which offer.
-        id: u64,
-        /// The session description.
-        sdp: String,
-    },
-    /// Somebody came.
-    Joined(Person),
-    /// Somebody's switches or link changed.
-    Changed(Person),
-    /// Somebody went.
-    Left(ParticipantId, Departure),
-    /// What plays where, in full.
-    Slots(Vec<Playing>),
-    /// How many receive m-lines would be used.
-    SlotsNeeded(Slots),
-    /// Which encodings of a track somebody wants.
-    Wanted(Wanted),
-    /// Who is heard.
-    Speakers(Vec<Speaker>),
-    /// A request, or the media connection, failed.
-    Failed {
-        /// How.
-        error: Error,
-        /// The offer it answers, where it answers one.
-        offer: Option<u64>,
-    },
-}
-
-/// The state of a channel as somebody finds it who comes in.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Welcome {
-    /// Who one is.
-    pub participant: ParticipantId,
-    /// The secret to come back with.
-    pub resume: String,
-    /// The secret to leave with.
-    pub leave: String,
-    /// Where one is.
-    pub channel: ChannelName,
-    /// Whether this is an earlier participant, whose media went on.
-    pub resumed: bool,
-    /// How many receive m-lines to offer.
-    pub slots: Slots,
-    /// Everybody, oneself included, in order of arrival.
-    pub people: Vec<Person>,
-    /// What plays where.
-    pub playing: Vec<Playing>,
-}
-
-/// A publication in a slot.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Playing {
-    /// Of the slot.
-    pub mid: Mid,
-    /// Which track.
-    pub publication: PublicationId,
-    /// Whose.
-    pub publisher: ParticipantId,
-    /// What it is.
-    pub source: Source,
-    /// Why it is what it is and not more.
-    pub reason: Reason,
-}
-
-/// Which encodings of a track are wanted.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Wanted {
-    /// Of the track's m-line.
-    pub mid: Mid,
-    /// In the order of the offer.
-    pub encodings: Vec<bool>,
-}
-
-/// Why somebody went.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Departure {
-    /// By choice.
-    Left,
-    /// Nothing was heard for too long.
-    Lost,
-    /// By the server's decision.
-    Server,
 }
 
 /// One participant.
@@ -188,6 +90,10 @@ pub struct Session {
     /// Of each track, what was told last of its encodings.
     wanted: Vec<(PublicationId, Vec<bool>)>,
     wish: Option<Wish>,
+    /// What is known of its link.
+    outlook: Option<Outlook>,
+    /// Whether its client looks at that.
+    watches: bool,
     /// Its place among those the server may hold; given back when it ends.
     _place: OwnedSemaphorePermit,
 }
@@ -252,6 +158,8 @@ impl Session {
             assigned: Vec::new(),
             wanted: Vec::new(),
             wish: None,
+            outlook: None,
+            watches: false,
             _place: place,
         }
     }
@@ -282,7 +190,7 @@ impl Session {
                 publication: assignment.publication,
                 publisher: assignment.publisher,
                 source: assignment.source,
-                reason: assignment.reason,
+                outcome: assignment.outcome,
             })
         };
         self.assigned.iter().filter_map(playing).collect()
@@ -450,6 +358,7 @@ impl Session {
             self.assigned.clear();
             self.wanted.clear();
             self.wish = None;
+            self.outlook = None;
             self.link.tell(Notice::Failed { error: Error::MediaLost(reason), offer: None });
         }
     }
@@ -460,6 +369,26 @@ impl Session {
             self.assigned = assigned;
             let playing = self.playing();
             self.link.tell(Notice::Slots(playing));
+        }
+    }
+
+    /// Whether the client wants to be told of its link: what is known is told at once.
+    pub fn watch(&mut self, link: bool) {
+        self.watches = link;
+        self.tell_outlook();
+    }
+
+    /// What the link carries.
+    pub fn look_out(&mut self, outlook: Outlook) {
+        if self.takes_news() {
+            self.outlook = Some(outlook);
+            self.tell_outlook();
+        }
+    }
+
+    fn tell_outlook(&mut self) {
+        if let Some(outlook) = self.outlook.filter(|_| self.watches) {
+            self.link.tell(Notice::Link(outlook));
         }
     }
 

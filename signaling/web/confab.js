@@ -13,7 +13,7 @@ import { changes } from "./net/slots.js";
 import { Socket } from "./net/socket.js";
 import { ViewSender } from "./net/view.js";
 
-/** @import { Assignment, Bye, Participant, ServerError, ServerMessage, SlotCounts, SlotView, SocketState, Source, Speaker, Welcome } from "./net/socket.js" */
+/** @import { Assignment, Bye, Link, Participant, ServerError, ServerMessage, SlotCounts, SlotView, SocketState, Source, Speaker, Welcome } from "./net/socket.js" */
 /** @import { Codec } from "./net/codecs.js" */
 /** @import { Size } from "./net/encodings.js" */
 /** @import { MediaState, Tracks } from "./net/peer.js" */
@@ -41,6 +41,7 @@ export const version = "0.1.0";
  * @property {{ participant: Participant, reason: string }} left
  * @property {{ begun: Assignment[], ended: Assignment[] }} slots other publications play in other slots; `call.slots` has them all
  * @property {Speaker[]} speakers
+ * @property {Link} link once `watch(true)` was called
  * @property {SocketState} socket
  * @property {MediaState} media
  * @property {RTCPeerConnection} connection a new connection: all tracks of the last one have ended
@@ -74,8 +75,10 @@ export class Call extends EventTarget {
   /** Everybody in the channel, self included, in order of arrival. @type {Participant[]} */ participants = [];
   /** What plays in which slot. @type {Assignment[]} */ slots = [];
   /** Who is heard, loudest first. @type {Speaker[]} */ speakers = [];
+  /** What the way from the server carries, once that was asked for and is known. @type {Link | null} */ link = null;
   muted;
   deafened;
+  #watches = false;
   #options;
   #codec;
   #tracks;
@@ -109,6 +112,12 @@ export class Call extends EventTarget {
       onState: (state) => this.#socketState(state),
     });
     this.#view = new ViewSender((slots) => this.#sendViews(slots));
+  }
+
+  /** To be told what the way from the server carries, or no longer. @param {boolean} on */
+  watch(on) {
+    this.#watches = on;
+    if (this.socket.state === "open") this.#socket.send({ op: "watch", link: on });
   }
 
   open() {
@@ -233,6 +242,9 @@ export class Call extends EventTarget {
       case "speakers":
         this.speakers = message.speakers;
         return this.#emit("speakers", message.speakers);
+      case "link":
+        this.link = message;
+        return this.#emit("link", message);
       case "bye":
         return this.#bye(message);
       case "error":
@@ -252,6 +264,7 @@ export class Call extends EventTarget {
     this.#leaveUrl = welcome.leave_url;
     this.#counts = { audio: Math.max(welcome.slots.audio, this.#counts.audio), video: Math.max(welcome.slots.video, this.#counts.video) };
     this.#sendVoice();
+    if (this.#watches) this.watch(true);
     if (goesOn && this.#peer) {
       const peer = this.#peer;
       peer.slots.grow(this.#counts);

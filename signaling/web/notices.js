@@ -4,7 +4,6 @@
  */
 
 import { html, render } from "./vendor/lit-html/lit-html.js";
-import { repeat } from "./vendor/lit-html/directives/repeat.js";
 import { effect, signal } from "./vendor/signals-core/signals-core.module.js";
 import { icon } from "./icon.js";
 import { t } from "./strings/en.js";
@@ -97,21 +96,30 @@ function put(region, text) {
   if (element) element.textContent = element.textContent === text ? `${text}\u00a0` : text;
 }
 
-/** @param {HTMLElement} root */
+/** Each keeps its element, and with it the focus, as others come and go. @param {HTMLElement} root */
 export function showNotices(root) {
+  /** @type {Map<string, HTMLElement>} */
+  const shown = new Map();
   effect(() => {
-    render(
-      repeat(
-        notices.value,
-        (one) => one.id,
-        (one) => html`<div class=${one.urgent ? "notice urgent" : "notice"}>
-          ${icon(one.icon)}
-          <p>${one.text}${one.detail ? html`<small>${one.detail}</small>` : ""}</p>
-          ${one.action ? html`<button class="plain" @click=${one.action.run}>${one.action.label}</button>` : ""}
-          ${one.close ? html`<button class="quiet" aria-label=${t.close} @click=${() => dismiss(one.id)}>${icon("cross")}</button>` : ""}
-        </div>`,
-      ),
-      root,
-    );
+    const ids = new Set(notices.value.map((one) => one.id));
+    for (const [id, element] of shown) {
+      if (ids.has(id)) continue;
+      element.remove();
+      shown.delete(id);
+    }
+    for (const one of notices.value) {
+      const element = shown.get(one.id) ?? root.appendChild(document.createElement("div"));
+      shown.set(one.id, element);
+      element.className = one.urgent ? "notice urgent" : "notice";
+      render(words(one), element);
+    }
   });
+}
+
+/** @param {Notice} notice */
+function words({ id, icon: sign, text, detail, action, close }) {
+  return html`${icon(sign)}
+    <p>${text}${detail ? html`<small>${detail}</small>` : ""}</p>
+    ${action ? html`<button class="plain" @click=${action.run}>${action.label}</button>` : ""}
+    ${close ? html`<button class="quiet" aria-label=${t.close} @click=${() => dismiss(id)}>${icon("cross")}</button>` : ""}`;
 }

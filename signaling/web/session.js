@@ -88,6 +88,7 @@ function listen(call) {
   call.on("left", ({ participant }) => departed(participant));
   call.on("slots", () => store.assign(call.slots));
   call.on("speakers", (speakers) => store.hear(speakers));
+  call.on("link", (link) => (store.link.value = link));
   call.on("socket", (state) => socketChanged(state));
   call.on("media", (state) => mediaChanged(state));
   call.on("refused", (error) => refused(error));

@@ -39,6 +39,10 @@ pub struct Meeting {
     network: Network<Datagram>,
     seats: BTreeMap<Person, Seat>,
     commands: u64,
+    /// Of a thousand parts of the time, those in which media threads work.
+    pub busy_permille: u32,
+    /// When something happened last.
+    turned: SimTime,
     /// What the shard said, and when.
     pub events: Vec<(SimTime, Event)>,
     /// Somebody sent from an address that the server did not know yet: what was lost there is no fault of the server's.
@@ -132,6 +136,8 @@ impl Meeting {
             network: Network::new(seed),
             seats: BTreeMap::new(),
             commands: 0,
+            busy_permille: 0,
+            turned: SimTime::ZERO,
             events: Vec::new(),
             has_moved: false,
             old_complaints: Vec::new(),
@@ -372,7 +378,10 @@ impl Meeting {
             }
         }
         let instant = self.clock.instant(self.now);
+        let passed = self.now.since(self.turned);
+        self.turned = self.now;
         for shard in &mut self.shards {
+            shard.handle_load(instant, passed * self.busy_permille / 1_000);
             if shard.poll_timeout().is_some_and(|timeout| timeout <= instant) {
                 shard.handle_timeout(instant);
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sfu::command::{Command, Pictures, Silenced, View, Voice};
-use sfu::event::Reason;
+use sfu::event::{Outcome, Reason};
 use sfu::{Event, MediaKind, Source};
 use simulcast::Bitrate;
 use tools::simnet::jitter::Jitter;
@@ -83,6 +83,12 @@ pub enum Step {
     Sends { who: Person, encodings: Vec<bool> },
     /// Was told last that this is why they get what they get of somebody's camera.
     Because { who: Person, of: Person, reason: Reason },
+    /// Was told last that of somebody's camera this layer flows, and that that one could be seen.
+    Gets { who: Person, of: Person, layer: Option<u8>, wanted: Option<u8> },
+    /// Was told last that their link carries something between these.
+    Knows { who: Person, least: Bitrate, most: Bitrate },
+    /// From now on media threads work for this many of a thousand parts of the time, as far as they know.
+    Busy { permille: u32 },
     /// A media thread panics, and its people are gone.
     ShardEnds { shard: usize },
     /// Time passes. What follows speaks of this time.
@@ -240,6 +246,7 @@ impl Running {
             }
             Step::Moves { who, place } => self.meeting.move_to(who, place),
             Step::RestartsIce { who, generation } => self.meeting.restart_ice(who, generation),
+            Step::Busy { permille } => self.meeting.busy_permille = permille,
             Step::ShardEnds { shard } => self.meeting.end_shard(shard),
             Step::Vanishes { who } => self.meeting.client(who).fall_silent(),
             Step::Run(lasts) => {
@@ -248,6 +255,8 @@ impl Running {
             }
             Step::Sends { who, ref encodings } => return self.sends(who, encodings),
             Step::Because { who, of, reason } => return self.because(who, of, reason),
+            Step::Gets { who, of, layer, wanted } => return self.gets(who, of, [layer, wanted]),
+            Step::Knows { who, least, most } => return self.knows(who, least, most),
             Step::Sees { who, of, layer } => return self.sees(who, of, layer),
             Step::SeesPeople { who, count } => return self.sees_people(who, count),
             Step::HearsNothingTwice { who, of } => return self.hears_nothing_twice(who, of),
@@ -282,6 +291,31 @@ impl Running {
     }
 
     fn because(&self, who: Person, of: Person, reason: Reason) -> Result<(), String> {
+        let told = self.outcome(who, of)?.reason;
+        (told == reason).then_some(()).ok_or_else(|| format!("was told {told:?}"))
+    }
+
+    fn gets(&self, who: Person, of: Person, expected: [Option<u8>; 2]) -> Result<(), String> {
+        let told = self.outcome(who, of)?;
+        let is = [told.layer, told.wanted] == expected;
+        is.then_some(()).ok_or_else(|| format!("was told {told:?}"))
+    }
+
+    fn knows(&self, who: Person, least: Bitrate, most: Bitrate) -> Result<(), String> {
+        let told = self.meeting.events.iter().rev().find_map(|(_, event)| {
+            if let Event::Outlook(participant, outlook) = event
+                && *participant == who.participant()
+            {
+                Some(outlook.estimate)
+            } else {
+                None
+            }
+        });
+        let told = told.ok_or("was told nothing")?;
+        (least..=most).contains(&told).then_some(()).ok_or_else(|| format!("was told {told:?}"))
+    }
+
+    fn outcome(&self, who: Person, of: Person) -> Result<Outcome, String> {
         let told = self.meeting.events.iter().rev().find_map(|(_, event)| {
             if let Event::Assigned(participant, all) = event
                 && *participant == who.participant()
@@ -294,8 +328,7 @@ impl Running {
         let camera = of.publication(Source::Camera);
         let all = told.ok_or("was told nothing")?;
         let shown = all.iter().find(|it| it.publication == camera).ok_or("has no slot for it")?;
-        let told = shown.reason;
-        (told == reason).then_some(()).ok_or_else(|| format!("was told {told:?}"))
+        Ok(shown.outcome)
     }
 
     fn does_not_hear(&self, who: Person, of: Person) -> Result<(), String> {

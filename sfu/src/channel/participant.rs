@@ -76,6 +76,8 @@ pub struct Told {
     pub connected: bool,
     /// In the order of the slots.
     pub assignments: Vec<Assignment>,
+    /// When that was.
+    pub assigned: Option<Instant>,
     /// Slots needed: sound, pictures.
     pub needed: (u8, u8),
 }

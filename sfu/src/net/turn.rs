@@ -108,7 +108,9 @@ impl<'a> Turns<'a> {
         self.transmit()?;
         let (shard, counters) = (&mut self.shard, &mut self.counters);
         self.news.tell(|| shard.poll_event(), counters);
-        self.gather.turn_took(self.clock.now() - begin);
+        let end = self.clock.now();
+        self.gather.turn_took(end - begin);
+        self.shard.handle_load(end, end - begin);
         Ok(if abandoned && self.commands.is_empty() { Next::Stop } else { Next::Another })
     }
 

@@ -1,6 +1,6 @@
 //! What is due by time: handshakes, losses, feedback, keyframe requests, reports, allocation.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use simulcast::allocator::{Budget, WantId, allocate};
 use simulcast::{Bitrate, Layer};
@@ -11,7 +11,7 @@ use crate::channel::speakers::Speaking;
 use crate::channel::{ChannelKey, VoiceChannel, VoiceKey};
 use crate::command::Pictures;
 use crate::drop::DropReason;
-use crate::event::{Event, LostReason, Reason, Speaker};
+use crate::event::{Event, LostReason, Outcome, Reason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::{Direction, ProbeStage};
 use crate::packet::feedback::{self, BLOCKS_MAX, ReportBlock};
@@ -226,7 +226,8 @@ impl Shard {
         let layers: Vec<&[Layer]> = layers.iter().map(|layers| layers.as_slice()).collect();
         let limit = participant.prefer.budget.unwrap_or(Bitrate::MAX);
         let bandwidth = &mut participant.transport.bandwidth;
-        let budget = Budget { estimate: bandwidth.budget(now, given), limit };
+        let estimate = bandwidth.budget(now, given);
+        let budget = Budget { estimate, limit, shed: self.load.shed() };
         participant.targets = allocate(now, budget, &wants, &layers, &participant.targets);
         let most = match participant.prefer.pictures {
             Pictures::Automatic => most,
@@ -242,15 +243,18 @@ impl Shard {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let (mut waiting, mut watched, mut is_news) = (Vec::new(), Vec::new(), false);
         let mut paused = Vec::new();
+        let told = participant.told.assigned;
+        let is_late = told.is_none_or(|at| now.saturating_duration_since(at) >= RATE_INTERVAL);
         for slot in &mut participant.slots {
             let Some(subscription) = slot.subscription.as_mut() else { continue };
-            let (before, wanted) = (subscription.reason, subscription.demand);
+            let (before, wanted) = (subscription.outcome, subscription.demand);
+            let mut outcome = before;
             let publication = self.tables.publications.get(subscription.publication);
             let target = participant.targets.get(WantId(subscription.id.0));
             if !subscription.is_carried() {
-                subscription.reason = Reason::Codec;
+                outcome = Outcome::of(Reason::Codec);
             } else if let (Some(target), Some(publication)) = (target, publication) {
-                subscription.aim(target, publication);
+                outcome = subscription.aim(target, publication);
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));
                 if target.layer.is_none() {
@@ -260,7 +264,9 @@ impl Shard {
                     waiting.push(slot.spec.id);
                 }
             }
-            is_news |= subscription.reason != before;
+            if !outcome.is_near(&before, is_late) {
+                (subscription.outcome, is_news) = (outcome, true);
+            }
         }
         for slot in paused {
             let given_up = participant.give_up(slot, None);
@@ -277,7 +283,7 @@ impl Shard {
             self.pass_demand_on(now, publication);
         }
         if is_news {
-            self.tell_assignments(key);
+            self.tell_assignments(now, key);
         }
     }
 
@@ -361,5 +367,7 @@ impl From<Reception> for ReportBlock {
     }
 }
 
+/// A rate alone that changed is told as often as people can read it.
+const RATE_INTERVAL: Duration = Duration::from_secs(1);
 /// Sender reports, each with the CNAME, in one datagram.
 const REPORTS_TOGETHER: usize = 8;

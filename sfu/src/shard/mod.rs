@@ -8,6 +8,7 @@
 //! | `handshakes` | how many DTLS datagrams a turn carries out |
 //! | `control` | commands |
 //! | `seating` | which publications play in whose slots |
+//! | `load` | how busy the thread is, and what is given up for it |
 //! | `duties` | what is due by time: NACKs, feedback, reports, keyframe requests, allocation |
 //! | `relays` | what goes to other shards, and what comes from them |
 //! | `egress` | the way out: control messages, then what the pacers release |
@@ -21,12 +22,13 @@ mod egress;
 mod feedback;
 mod handshakes;
 mod ingress;
+mod load;
 mod relays;
 mod seating;
 mod tables;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use simulcast::Bitrate;
 use simulcast::estimator::Settings;
@@ -43,6 +45,7 @@ use crate::relay::{Relays, ShardIndex};
 use crate::timer::Wheel;
 use egress::Farewells;
 use handshakes::Handshakes;
+use load::Load;
 use tables::Tables;
 
 /// All state of one media thread.
@@ -58,6 +61,7 @@ pub struct Shard {
     ready: Touched,
     farewells: Farewells,
     handshakes: Handshakes,
+    load: Load,
     events: VecDeque<Event>,
     counters: Counters,
     next_metrics: Instant,
@@ -89,6 +93,7 @@ impl Shard {
             ready: Touched::default(),
             farewells: Farewells::default(),
             handshakes: Handshakes::default(),
+            load: Load::new(config.start),
             events: VecDeque::new(),
             counters: Counters::default(),
             next_metrics: config.start + METRICS_INTERVAL,
@@ -149,6 +154,12 @@ impl Shard {
         let left = self.take_from_relays(now);
         self.settle();
         left
+    }
+
+    /// A turn of the thread that drives this shard ended and took so long, waiting aside. Where turns take nearly all of the time,
+    /// pictures are given up, for each participant with the next allocation; sound never is.
+    pub fn handle_load(&mut self, now: Instant, worked: Duration) {
+        self.load.turn_took(now, worked);
     }
 
     /// The next of the other shards that was sent something: its thread is to be woken, so that it calls
@@ -212,6 +223,8 @@ impl Shard {
         let participants = self.tables.participants.values();
         let told = participants.clone().map(|participant| participant.told.assignments.len()).sum();
         self.counters.subscriptions.set(told);
+        self.counters.shards = Spread::default();
+        self.counters.shards.count(self.load.shed());
         self.counters.estimates = Spread::default();
         for estimate in participants.filter_map(|it| it.transport.bandwidth.estimate()) {
             self.counters.estimates.count(EstimateBand::of(estimate));
@@ -248,7 +261,7 @@ fn place(key: ParticipantKey) -> u32 {
 }
 
 /// As often as people look at them.
-const METRICS_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+const METRICS_INTERVAL: Duration = Duration::from_secs(1);
 /// Room for the news of a thousand joins at once.
 const EVENTS_MAX: usize = 4_096;
 

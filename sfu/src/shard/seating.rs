@@ -24,7 +24,7 @@ impl Shard {
         for member in members {
             self.seat_pictures(now, channel, member);
             self.seat_voices(now, channel, member);
-            self.tell_assignments(member);
+            self.tell_assignments(now, member);
         }
     }
 
@@ -40,7 +40,7 @@ impl Shard {
         };
         for member in members {
             self.seat_voices(now, channel, member);
-            self.tell_assignments(member);
+            self.tell_assignments(now, member);
         }
     }
 
@@ -245,7 +245,7 @@ impl Shard {
     }
 
     /// Tells signaling what a participant's slots carry, where that changed.
-    pub(super) fn tell_assignments(&mut self, member: ParticipantKey) {
+    pub(super) fn tell_assignments(&mut self, now: Instant, member: ParticipantKey) {
         let Some(participant) = self.tables.participants.get(member) else { return };
         let assignments: Vec<_> =
             participant.slots.iter().filter_map(|slot| self.assignment(slot)).collect();
@@ -255,6 +255,7 @@ impl Shard {
         let id = participant.id;
         if let Some(participant) = self.tables.participants.get_mut(member) {
             participant.told.assignments.clone_from(&assignments);
+            participant.told.assigned = Some(now);
         }
         self.tell(Event::Assigned(id, assignments));
     }
@@ -264,8 +265,8 @@ impl Shard {
         let publication = self.tables.publications.get(subscription.publication)?;
         let (slot, source) = (slot.spec.id, publication.spec.source);
         let (id, publisher) = (publication.spec.id, publication.owner);
-        let reason = subscription.reason;
-        Some(Assignment { slot, publication: id, publisher, source, reason })
+        let outcome = subscription.outcome;
+        Some(Assignment { slot, publication: id, publisher, source, outcome })
     }
 }
 

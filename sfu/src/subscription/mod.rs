@@ -10,10 +10,11 @@ pub mod report;
 pub mod slot;
 
 use arrayvec::ArrayVec;
+use simulcast::LayerId;
 use simulcast::allocator::Target;
 use simulcast::selector::Selector;
 
-use crate::event::Reason;
+use crate::event::{Outcome, Reason};
 use crate::media::{
     Format, MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationId, SlotSpec,
 };
@@ -33,8 +34,8 @@ pub struct Subscription {
     pub selector: Selector,
     /// Whether a packet of it was forwarded yet: the first one is a switch.
     pub started: bool,
-    /// Why its receiver gets of it what it gets.
-    pub reason: Reason,
+    /// What its receiver gets of it, and why.
+    pub outcome: Outcome,
     /// Which of its encodings the receiver wants, or may soon.
     pub demand: Demand,
     /// The encoding that flowed before the last switch, straight into which it led: its late packets may still go.
@@ -85,7 +86,7 @@ impl Subscription {
             publisher,
             selector,
             started: false,
-            reason,
+            outcome: Outcome::of(reason),
             demand: Demand::NONE,
             before: None,
             carriages,
@@ -111,20 +112,24 @@ impl Subscription {
         self.carriages.iter().any(Option::is_some)
     }
 
-    /// Takes over what was decided for it: the layer, and why it is not more.
-    pub fn aim(&mut self, target: &Target, publication: &Publication) {
+    /// Takes over what was decided for it, and tells what comes of it.
+    pub fn aim(&mut self, target: &Target, publication: &Publication) -> Outcome {
         self.selector.set_target(target.layer);
         let waits = self.selector.wants_keyframe();
         let in_vain = |layer| publication.is_deaf(self.selector.encoding_of(layer));
-        self.reason = match waits {
+        let reason = match waits {
             Some(layer) if in_vain(layer) => Reason::Keyframe,
             Some(_) | None => target.reason.into(),
         };
-        let wanted = [target.layer, target.next, self.selector.current()];
+        let flows = self.selector.current();
+        let wanted = [target.layer, target.next, flows];
         self.demand = wanted
             .into_iter()
             .flatten()
             .fold(Demand::NONE, |demand, layer| demand.with(self.selector.encoding_of(layer)));
+        let spatial = |layer: Option<LayerId>| layer.map(|layer| layer.spatial);
+        let (layer, wanted) = (spatial(flows), spatial(target.wanted));
+        Outcome { reason, layer, wanted, short_by: target.short_by }
     }
 
     /// How a packet of the publication's payload map `payload` travels; `None` where the receiver can't decode it.

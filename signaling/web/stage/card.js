@@ -1,14 +1,17 @@
 /** What one can do about a person: how loud they are for oneself, pin them, hide their picture. One popover for all tiles. */
 
 import { html, nothing, render } from "../vendor/lit-html/lit-html.js";
+import { effect } from "../vendor/signals-core/signals-core.module.js";
 import { face, icon } from "../icon.js";
 import { placeBy } from "../menu.js";
 import { setVolume, volumeOf } from "../state/preferences.js";
-import { pinned } from "../state/store.js";
+import { call, link, pinned } from "../state/store.js";
 import { t } from "../strings/en.js";
+import { why } from "./why.js";
 
+/** @import { Assignment } from "../net/socket.js" */
 /** @import { Person } from "../state/store.js" */
-/** @typedef {{ id: string, person: Person, own: boolean, kind: "camera" | "screen", element: HTMLElement }} Subject */
+/** @typedef {{ id: string, person: Person, own: boolean, kind: "camera" | "screen", element: HTMLElement, slot: Assignment | null }} Subject */
 
 const card = () => /** @type {HTMLElement} */ (document.getElementById("person"));
 
@@ -16,13 +19,19 @@ const card = () => /** @type {HTMLElement} */ (document.getElementById("person")
 export function openCard(button, subject) {
   const element = card();
   const before = document.activeElement;
+  call.peek()?.watch(true);
+  const end = effect(() => draw(subject));
   element.ontoggle = (event) => {
+    if (/** @type {ToggleEvent} */ (event).newState === "closed") {
+      end();
+      call.peek()?.watch(false);
+      link.value = null;
+    }
     const focused = element.contains(document.activeElement) || document.activeElement === document.body;
     if (/** @type {ToggleEvent} */ (event).newState === "closed" && focused && before instanceof HTMLElement) before.focus();
   };
   element.setAttribute("role", "dialog");
   element.setAttribute("aria-label", subject.person.about.peek().name);
-  draw(subject);
   element.showPopover();
   placeBy(element, button);
   /** @type {HTMLElement | null} */ (element.querySelector("input, button"))?.focus();
@@ -32,6 +41,7 @@ export function openCard(button, subject) {
 function draw(subject) {
   const { person, own, kind } = subject;
   const { name } = person.about.peek();
+  const reason = subject.slot && !person.hidden.value ? why(subject.slot, name, link.value) : null;
   const isPinned = pinned.peek() === subject.id;
   const hidden = person.hidden.peek();
   const pin = () => {
@@ -44,6 +54,7 @@ function draw(subject) {
   };
   render(
     html`<div class="person-head">${face(name)}<b dir="auto">${name}</b></div>
+      ${reason ? html`<p class="person-why"><b>${reason.side}</b>${reason.sentence}</p>` : nothing}
       ${own ? nothing : volume(name, () => draw(subject))}
       <div class="person-row">
         <button class="plain" @click=${pin}>${icon("pin")}${isPinned ? t.unpin : t.pin}</button>

@@ -10,6 +10,7 @@ import { volumeOf } from "../state/preferences.js";
 import { media, pinned, seconds, self } from "../state/store.js";
 import { t } from "../strings/en.js";
 import { openCard } from "./card.js";
+import { look, why } from "./why.js";
 
 /** @import { Person } from "../state/store.js" */
 /** @import { Place } from "./layout.js" */
@@ -20,6 +21,8 @@ const WAITING_MS = 4000;
 const STALLED_MS = 1000;
 /** A tile narrower than this has no room for more than a name. */
 const SMALL = 150;
+/** A picture that is softer than it could be for less long than this is no news. */
+const SOFT_MS = 2000;
 
 export class Tile {
   /** @type {HTMLVideoElement | null} */ video = null;
@@ -27,6 +30,8 @@ export class Tile {
   #shown = signal(false);
   #late = signal(false);
   #stalled = signal(false);
+  /** Softer than it could be, for some time. */ #soft = signal(false);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #softening;
   /** Frames shown so far, and when that last changed. */ #frames = { count: 0, at: 0 };
   #place = "";
   /** @type {(() => void)[]} */ #ends = [];
@@ -97,13 +102,14 @@ export class Tile {
   }
 
   #more() {
-    const button = this.over.querySelector("button");
-    if (button) openCard(button, this);
+    const button = this.over.querySelector(".tile-more");
+    if (button instanceof HTMLElement) openCard(button, this);
   }
 
   remove() {
     for (const end of this.#ends) end();
     clearTimeout(this.#waiting);
+    clearTimeout(this.#softening);
     this.element.remove();
   }
 
@@ -124,7 +130,10 @@ export class Tile {
     const sends = computed(() => (kind === "screen" ? person.about.value.screen : person.about.value.camera));
     const arriving = computed(() => sends.value && !this.#shown.value);
     const hidden = computed(() => kind === "camera" && sends.value && person.hidden.value);
-    const stalled = computed(() => sends.value && !hidden.value && this.#stalled.value && person.lostAt.value === null);
+    const seen = computed(() => (sends.value && !hidden.value && person.lostAt.value === null ? look(this.slot) : null));
+    const paused = computed(() => seen.value === "paused");
+    const stalled = computed(() => sends.value && !hidden.value && !paused.value && this.#stalled.value && person.lostAt.value === null);
+    const state = computed(() => ({ camera: sends.value, hidden: hidden.value, stalled: stalled.value, paused: paused.value, soft: this.#soft.value ? this.#why?.side ?? null : null }));
     this.#ends.push(
       effect(() => {
         clearTimeout(this.#waiting);
@@ -132,16 +141,22 @@ export class Tile {
         if (arriving.value) this.#waiting = setTimeout(() => (this.#late.value = true), WAITING_MS);
       }),
       effect(() => {
+        clearTimeout(this.#softening);
+        if (seen.value === "soft") this.#softening = setTimeout(() => (this.#soft.value = true), SOFT_MS);
+        else this.#soft.value = false;
+      }),
+      effect(() => {
         const { classList } = this.element;
         classList.toggle("speaking", person.speaking.value && person.lostAt.value === null && kind === "camera");
         classList.toggle("off", !sends.value || hidden.value);
         classList.toggle("stalled", stalled.value);
+        classList.toggle("paused", paused.value);
         classList.toggle("arriving", arriving.value);
         classList.toggle("lost", person.lostAt.value !== null);
         classList.toggle("pinned", pinned.value === this.id);
       }),
-      effect(() => this.element.setAttribute("aria-label", this.#label({ camera: sends.value, hidden: hidden.value, stalled: stalled.value }))),
-      effect(() => void render(this.#words({ camera: sends.value, arriving: arriving.value, hidden: hidden.value, stalled: stalled.value }), this.over)),
+      effect(() => this.element.setAttribute("aria-label", this.#label(state.value))),
+      effect(() => void render(this.#words({ ...state.value, arriving: arriving.value && !paused.value }), this.over)),
     );
   }
 
@@ -150,15 +165,25 @@ export class Tile {
     return this.kind === "screen" ? t.screenOf(name) : this.own ? t.you(name) : name;
   }
 
-  /** @param {{ camera: boolean, hidden: boolean, stalled: boolean }} picture */
+  /** What carries this tile's picture. */
+  get slot() {
+    return this.own ? null : this.kind === "screen" ? this.person.screenSlot.value : this.person.cameraSlot.value;
+  }
+
+  get #why() {
+    const { slot } = this;
+    return slot && why(slot, this.person.about.value.name, null);
+  }
+
+  /** @param {{ camera: boolean, hidden: boolean, stalled: boolean, paused: boolean, soft: string | null }} picture */
   #label(picture) {
     const { about, speaking, lostAt } = this.person;
     const voice = this.kind === "camera";
     return t.tile({ name: this.#name, speaking: voice && speaking.value && lostAt.value === null, muted: voice && about.value.muted, ...picture, connected: lostAt.value === null, pinned: pinned.value === this.id });
   }
 
-  /** @param {{ camera: boolean, arriving: boolean, hidden: boolean, stalled: boolean }} picture */
-  #words({ camera, arriving, hidden, stalled }) {
+  /** @param {{ camera: boolean, arriving: boolean, hidden: boolean, stalled: boolean, paused: boolean, soft: string | null }} picture */
+  #words({ camera, arriving, hidden, stalled, paused, soft }) {
     const { about, lostAt, speaking } = this.person;
     const { name, muted } = about.value;
     const voice = this.kind === "camera";
@@ -166,6 +191,7 @@ export class Tile {
     const heard = voice && !this.own ? Math.round(volumeOf(name) * 100) : 100;
     return html`
       ${camera && !hidden ? "" : html`<div class=${`stand-in hue-${hue(name)}`}>${face(name)}</div>`}
+      ${paused && media.value === "connected" ? html`<div class="veil"><p>${t.paused}</p><small>${this.#why?.sentence ?? ""}</small></div>` : ""}
       ${here && stalled && media.value === "connected" ? html`<div class="veil"><p>${t.stalled(name)}</p></div>` : ""}
       ${here && arriving && !hidden && this.#late.value ? html`<div class="veil"><p>${t.waitingFor(name)}</p></div>` : ""}
       ${here ? "" : html`<div class="veil">${icon("turning")}<p>${t.reconnecting(name)}</p><small>${t.seconds(Math.max(0, Math.round((seconds.value - (lostAt.value ?? 0)) / 1000)))}</small></div>`}
@@ -177,6 +203,7 @@ export class Tile {
         <span class="tag-name" dir="auto">${this.#name}</span>
         ${hidden ? html`<span class="tag-note">${t.hiddenByYou}</span>` : heard === 100 ? "" : html`<span class="tag-note">${t.youHear(heard)}</span>`}
       </div>
+      ${soft === null ? "" : html`<button class="tile-why" tabindex="-1" title=${this.#why?.sentence ?? ""} aria-label=${t.whySoft(this.#name)} @click=${() => this.#more()}>${t.soft}<span class="tile-side"> · ${soft}</span></button>`}
       <button class="tile-more" tabindex="-1" aria-label=${t.moreAbout(this.#name)} aria-haspopup="dialog" @click=${() => this.#more()} @dblclick=${(/** @type {Event} */ event) => event.stopPropagation()}>${icon(pinned.value === this.id ? "pin" : "more")}</button>`;
   }
 }

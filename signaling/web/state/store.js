@@ -6,7 +6,7 @@
 import { batch, computed, signal } from "../vendor/signals-core/signals-core.module.js";
 
 /** @import { Call } from "../confab.js" */
-/** @import { Assignment, Participant, SocketState, Speaker } from "../net/socket.js" */
+/** @import { Assignment, Link, Participant, SocketState, Speaker } from "../net/socket.js" */
 /** @import { MediaState } from "../net/peer.js" */
 /** @import { Devices, Trouble } from "../media/devices.js" */
 /** @import { Signal } from "../vendor/signals-core/signals-core.module.js" */
@@ -15,6 +15,7 @@ import { batch, computed, signal } from "../vendor/signals-core/signals-core.mod
 /**
  * One person: what the server says, who speaks, and which slots carry the pictures.
  * @typedef {{ id: string, about: Signal<Participant>, speaking: Signal<boolean>, camera: Signal<string | null>, screen: Signal<string | null>,
+ *   cameraSlot: Signal<Assignment | null>, screenSlot: Signal<Assignment | null>,
  *   lostAt: Signal<number | null>, hidden: Signal<boolean>, spokeAt: number }} Person `hidden`: the picture, by oneself
  */
 
@@ -88,6 +89,8 @@ export function put(participant) {
       speaking: signal(false),
       camera: signal(null),
       screen: signal(null),
+      cameraSlot: signal(null),
+      screenSlot: signal(null),
       lostAt: signal(lostAt),
       hidden: signal(false),
       spokeAt: -Infinity,
@@ -118,9 +121,11 @@ function forget(id) {
 export function assign(slots) {
   batch(() => {
     for (const person of persons.values()) {
-      const of = (/** @type {string} */ source) => slots.find((slot) => slot.participant === person.id && slot.source === source)?.mid ?? null;
-      person.camera.value = of("camera");
-      person.screen.value = of("screen");
+      const of = (/** @type {string} */ source) => slots.find((slot) => slot.participant === person.id && slot.source === source) ?? null;
+      person.cameraSlot.value = of("camera");
+      person.screenSlot.value = of("screen");
+      person.camera.value = person.cameraSlot.peek()?.mid ?? null;
+      person.screen.value = person.screenSlot.peek()?.mid ?? null;
     }
   });
 }
@@ -167,6 +172,9 @@ export function reset() {
 
 /** The call, while there is one. */
 export const call = signal(/** @type {Call | null} */ (null));
+
+/** What the way from the server carries, while somebody looks at it. */
+export const link = signal(/** @type {Link | null} */ (null));
 
 /** Why the server would not let us in: a code at a field of the card. */
 export const refusal = signal("");

@@ -1,11 +1,37 @@
 /** Every word of the page. No sentence is glued from parts: a sentence with a name in it is a function of that name. */
 
+/** @import { Reason } from "../net/socket.js" */
+
 const list = new Intl.ListFormat("en-GB", { type: "conjunction" });
 const number = new Intl.NumberFormat("en");
 /** @param {number} count @param {string} one @param {string} many */
 const plural = (count, one, many) => `${number.format(count)} ${count === 1 ? one : many}`;
 /** @param {string} name */
 const possessive = (name) => `${name}’s`;
+
+/** A rate, in two figures. @param {number} bitsPerSecond */
+function rate(bitsPerSecond) {
+  const [value, unit] = bitsPerSecond >= 950_000 ? [bitsPerSecond / 1e6, "Mbit/s"] : [bitsPerSecond / 1e3, "kbit/s"];
+  return `${number.format(Number(value.toPrecision(2)))}\u00a0${unit}`;
+}
+
+/**
+ * @typedef {{ name: string, room: number | null, short: number | null }} Shortage `room`: what the connection carries, `short`: what is missing for the next size, in bits per second, where known
+ * @typedef {{ side: string, sentence: (about: Shortage) => string }} WhyWords
+ */
+
+/** @param {Shortage} about */
+function nextSize({ name, room, short }) {
+  if (short === null) return `Your connection has no room for ${possessive(name)} next size. It returns by itself.`;
+  if (room === null) return `${possessive(name)} next size needs ${rate(short)} more than your connection carries. It returns by itself.`;
+  return `There is room for ${rate(room)}; ${possessive(name)} next size needs ${rate(short)} more. It returns by itself.`;
+}
+
+/** @param {Shortage} about */
+function smallest({ room, short }) {
+  if (room === null || short === null) return "Your connection has room for voices only.";
+  return `There is room for ${rate(room)}; the smallest picture needs ${rate(short)} more.`;
+}
 
 /** @param {number} seconds */
 export function clock(seconds) {
@@ -24,6 +50,19 @@ function people(names, most = 3) {
 export const PLACES = {
   first: ["kitchen", "garden", "window", "corner", "attic", "river", "harbour", "orchard", "evening", "morning", "winter", "summer", "paper", "copper", "maple", "olive"],
   second: ["table", "bench", "lamp", "stairs", "porch", "kettle", "teapot", "bridge", "letter", "basket", "blanket", "lantern", "piano", "shelf", "stove"],
+};
+
+/** Why a picture is not better, by reason; none where nothing is missing. @type {Record<Reason, WhyWords | null>} */
+const why = {
+  full: null,
+  hidden: null,
+  budget: { side: "your connection", sentence: nextSize },
+  paused: { side: "your connection", sentence: smallest },
+  starting: { side: "just connected", sentence: () => "Pictures sharpen while Confab learns what your connection carries." },
+  chosen: { side: "your choice", sentence: () => "You chose to receive less." },
+  server: { side: "Confab", sentence: () => "This server is at its limit. Its operator can see that too." },
+  codec: { side: "your browser", sentence: ({ name }) => `This browser can’t show the format that ${name} sends.` },
+  keyframe: { side: "Confab", sentence: ({ name }) => `Waiting for a whole picture from ${name}.` },
 };
 
 export const t = {
@@ -85,8 +124,8 @@ export const t = {
   you: (/** @type {string} */ name) => `${name} (you)`,
   screenOf: (/** @type {string} */ name) => `${possessive(name)} screen`,
   others: (/** @type {number} */ count) => plural(count, "other", "others"),
-  tile: (/** @type {{ name: string, speaking: boolean, muted: boolean, camera: boolean, hidden: boolean, stalled: boolean, connected: boolean, pinned: boolean }} */ is) =>
-    [is.name, is.speaking && "speaking", is.muted && "muted", !is.camera && "camera off", is.hidden && "picture hidden by you", is.stalled && "picture stands still", !is.connected && "reconnecting", is.pinned && "pinned"].filter(Boolean).join(", "),
+  tile: (/** @type {{ name: string, speaking: boolean, muted: boolean, camera: boolean, hidden: boolean, stalled: boolean, paused: boolean, soft: string | null, connected: boolean, pinned: boolean }} */ is) =>
+    [is.name, is.speaking && "speaking", is.muted && "muted", !is.camera && "camera off", is.hidden && "picture hidden by you", is.stalled && "picture stands still", is.paused && "picture paused", is.soft !== null && `picture soft because of ${is.soft}`, !is.connected && "reconnecting", is.pinned && "pinned"].filter(Boolean).join(", "),
   waitingFor: (/** @type {string} */ name) => `Waiting for ${possessive(name)} picture`,
   reconnecting: (/** @type {string} */ name) => `${name} is reconnecting`,
   seconds: (/** @type {number} */ seconds) => `${number.format(seconds)} s`,
@@ -97,6 +136,8 @@ export const t = {
   moreAbout: (/** @type {string} */ name) => `More about ${name}`, pin: "Pin", unpin: "Unpin", hidePicture: "Hide picture", showPicture: "Show picture",
   volume: "Volume for you", percent: (/** @type {number} */ value) => `${number.format(value)} %`, youHear: (/** @type {number} */ percent) => `you hear ${number.format(percent)} %`,
   hiddenByYou: "Hidden by you", stalled: (/** @type {string} */ name) => `${possessive(name)} picture stands still`,
+  paused: "Picture paused, sound goes on", soft: "Soft", whySoft: (/** @type {string} */ name) => `Why is ${possessive(name)} picture soft?`,
+  why,
   fullScreen: "Full screen", leaveFullScreen: "Leave full screen", shortcuts: "Keyboard shortcuts", sounds: "Soft sounds", singleKeys: "Single keys",
   theme: "Theme", themes: { system: "Like the system", dark: "Dark", light: "Light" },
   turnOnSound: "Turn on sound", soundHeldBack: "The browser is holding back the sound",

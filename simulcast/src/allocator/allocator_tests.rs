@@ -85,6 +85,16 @@ fn any_wishes() -> impl Strategy<Value = Vec<Wish>> {
     })
 }
 
+fn any_shed() -> impl Strategy<Value = Shed> {
+    prop_oneof![
+        Just(Shed::Nothing),
+        Just(Shed::New),
+        Just(Shed::Layers),
+        Just(Shed::AllLayers),
+        Just(Shed::Pictures)
+    ]
+}
+
 /// The layers that a want may get in the order of its steps, with their costs: section 5's words, written apart from `Ladder`.
 fn rungs(wish: &Wish) -> Vec<(LayerId, u64)> {
     let Wish { want, layers } = wish;
@@ -334,7 +344,7 @@ proptest! {
         let (mut now, mut previous) = (some_instant(), Targets::default());
         for (gap, estimate, limit) in calls {
             now += Duration::from_millis(gap);
-            let budget = Budget { estimate: Bitrate::bps(estimate), limit: Bitrate::bps(limit) };
+            let budget = Budget { limit: Bitrate::bps(limit), ..Budget::estimated(Bitrate::bps(estimate)) };
             let targets = run_limited(now, budget, &wishes, &previous);
             prop_assert!(cost(&wishes, &targets) <= estimate.min(limit));
             prop_assert_eq!(&run_limited(now, budget, &wishes, &targets), &targets);
@@ -355,10 +365,44 @@ proptest! {
         let (mut now, mut previous) = (some_instant(), Targets::default());
         for limit in std::iter::repeat_n(8_000, 60).chain(limits) {
             now += Duration::from_millis(100);
-            let budget = Budget { estimate: Bitrate::MAX, limit: Bitrate::bps(limit) };
+            let budget = Budget { limit: Bitrate::bps(limit), ..Budget::estimated(Bitrate::MAX) };
             previous = run_limited(now, budget, &wishes, &previous);
             prop_assert_eq!(levels(&wishes, &previous), levels(&wishes, &fresh(limit, &wishes)));
         }
+    }
+
+    #[test]
+    fn what_the_server_has_no_power_for_goes_at_once_and_comes_back(
+        (wishes, shed) in (any_wishes(), any_shed()), budget in 0..8_000_u64, others in 0..8_000_u64,
+    ) {
+        let before = fresh(budget, &wishes);
+        let busy = Budget { shed, ..Budget::estimated(Bitrate::bps(others)) };
+        let now = some_instant() + Duration::from_secs(3);
+        let during = run_limited(now, busy, &wishes, &before);
+        let had = levels(&wishes, &before);
+        for ((wish, target), had) in wishes.iter().zip(&during.targets).zip(&had) {
+            let all = rungs(wish).len();
+            let most = match (shed, wish.want.class) {
+                (Shed::Nothing, _) => all,
+                (Shed::Layers, Class::Thumbnail | Class::Visible) | (Shed::AllLayers, _) => 1.min(*had),
+                (Shed::New | Shed::Layers, _) => *had,
+                (Shed::Pictures, _) => 0,
+            };
+            let got = level(wish, target);
+            prop_assert!(got <= most);
+            if got == most && most < all {
+                prop_assert_eq!((target.reason, target.next), (Reason::Server, None));
+            }
+        }
+        // Nothing of it is remembered: a receiver that had nothing before gets all that fits.
+        let nothing = Budget { shed: Shed::Pictures, ..Budget::estimated(Bitrate::bps(budget)) };
+        let mut after = run_limited(some_instant(), nothing, &wishes, &Targets::default());
+        prop_assert_eq!(cost(&wishes, &after), 0);
+        for tenths in 1..100 {
+            let now = some_instant() + Duration::from_millis(100 * tenths);
+            after = run_limited(now, Budget::estimated(Bitrate::MAX), &wishes, &after);
+        }
+        prop_assert_eq!(levels(&wishes, &after), wishes.iter().map(|wish| rungs(wish).len()).collect::<Vec<_>>());
     }
 
     #[test]
@@ -447,7 +491,7 @@ impl Receiver {
             if tenth > 0 {
                 self.now += Duration::from_millis(100);
             }
-            let budget = Budget { estimate: Bitrate::bps(budget), limit: self.limit };
+            let budget = Budget { limit: self.limit, ..Budget::estimated(Bitrate::bps(budget)) };
             self.targets = run_limited(self.now, budget, &self.wishes, &self.targets);
         }
         levels(&self.wishes, &self.targets)

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::target::Reason;
 use super::want::{Choice, Kind, Want};
 use crate::layer::{Layer, LayerId};
 use crate::units::Bitrate;
@@ -21,8 +22,10 @@ pub(super) struct Rung {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Ladder {
     rungs: SmallVec<[Rung; RUNGS]>,
-    /// Rungs that the person's choice takes away.
-    pub(super) chosen_away: bool,
+    /// Where it would end without [`Self::cut`].
+    pub(super) top: Option<LayerId>,
+    /// Why it ends below what there is and could be seen.
+    pub(super) cut: Option<Reason>,
 }
 
 /// Three encodings of a camera with three temporal layers make five rungs: more is possible, and rare.
@@ -55,9 +58,9 @@ impl Ladder {
                 );
             }
         }
-        if want.choice == Choice::Lowest && ladder.rungs.len() > 1 {
-            ladder.rungs.truncate(1);
-            ladder.chosen_away = true;
+        ladder.top = ladder.layer(ladder.height());
+        if want.choice == Choice::Lowest {
+            ladder.truncate(1, Reason::Chosen);
         }
         ladder
     }
@@ -73,6 +76,14 @@ impl Ladder {
         for layer in rungs {
             let below = self.rungs.last().map_or(Bitrate::ZERO, |rung| rung.cost);
             self.rungs.push(Rung { layer: layer.id, cost: layer.bitrate.max(below) });
+        }
+    }
+
+    /// Takes away all rungs but the lowest `most`.
+    pub(super) fn truncate(&mut self, most: usize, why: Reason) {
+        if most < self.rungs.len() {
+            self.rungs.truncate(most);
+            self.cut = Some(why);
         }
     }
 

@@ -14,7 +14,7 @@
 //! What was given before is kept while it fits (*reduce*), and stepping up takes care (*climb*): the budget of the last
 //! two seconds must have had room for it with a tenth to spare, the want must not just have given way, and the step must not just have
 //! failed with half of that room. All that is about what the network carries; a limit that the person sets is obeyed at once, both ways, and a step that
-//! it takes back has not failed ([`Budget`]). A want may take room at once from wants of lower class, and any want from others' higher steps for its lowest layer.
+//! it takes back has not failed ([`Budget`]); nor has one for which the server had no power ([`Shed`]). A want may take room at once from wants of lower class, and any want from others' higher steps for its lowest layer.
 //!
 //! Left out on purpose: an `oversend` for one screen share. The sum is never above the budget.
 
@@ -26,11 +26,13 @@ mod budget;
 mod ladder;
 mod past;
 mod plan;
+mod shed;
 mod target;
 mod want;
 
 pub use budget::Budget;
 use plan::{Cause, Ceilings, Plan};
+pub use shed::Shed;
 pub use target::{Reason, Target, Targets};
 pub use want::{Choice, Class, Kind, Want, WantId};
 

@@ -93,9 +93,12 @@ impl Plan {
             .map(|(want, layers)| {
                 let place = known.binary_search_by_key(&want.id, |target| target.id).ok();
                 let before = place.and_then(|place| known.get(place));
-                let ladder = Ladder::new(want, layers);
+                let mut ladder = Ladder::new(want, layers);
                 let level =
                     before.and_then(|target| target.layer).map_or(0, |layer| ladder.level(layer));
+                let most = budget.shed.most(want.class, level);
+                ladder.truncate(most, Reason::Server);
+                let level = level.min(ladder.height());
                 let mut memory =
                     before.map_or_else(Memory::default, |target| target.memory.clone());
                 memory.tidy(now, level == 0 && ladder.height() > 0);
@@ -254,6 +257,7 @@ impl Plan {
                 Target {
                     id: want.id,
                     layer: ladder.layer(level),
+                    wanted: ladder.top,
                     next: ladder.layer(level + 1),
                     reason: reason(want, &ladder, level, starting, limited),
                     cost: ladder.cost(level),
@@ -279,10 +283,8 @@ fn reason(want: &Want, ladder: &Ladder, level: usize, starting: bool, limited: b
             (false, false, 0) => Reason::Paused,
             (false, false, _) => Reason::Budget,
         }
-    } else if ladder.chosen_away {
-        Reason::Chosen
     } else {
-        Reason::Full
+        ladder.cut.unwrap_or(Reason::Full)
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Target {
     pub id: WantId,
     /// The layer; none for no picture.
     pub layer: Option<LayerId>,
+    /// The layer that its view could use, whatever the network, the person or the server allow; none where it is not seen.
+    pub wanted: Option<LayerId>,
     /// The layer that its next step leads to; none where it has all that it could have.
     pub next: Option<LayerId>,
     /// Why it is this and not more.
@@ -72,6 +74,8 @@ pub enum Reason {
     Chosen,
     /// Nobody sees it.
     Hidden,
+    /// The server has too much to do ([`Shed`](super::Shed)).
+    Server,
 }
 
 /// Times and counts of a want's last steps.

@@ -8,8 +8,11 @@ import { meterLevel } from "../../../signaling/web/media/microphone.js";
 import { soundVerdict } from "../../../signaling/web/media/screen.js";
 import { effectLater } from "../../../signaling/web/state/later.js";
 import { preferences, setVolume, volumeOf } from "../../../signaling/web/state/preferences.js";
+import { look, why } from "../../../signaling/web/stage/why.js";
 import { clock, t } from "../../../signaling/web/strings/en.js";
 import { signal } from "../../../signaling/web/vendor/signals-core/signals-core.module.js";
+
+/** @import { Reason } from "../../../signaling/web/net/socket.js" */
 
 const WEB = new URL("../../../signaling/web/", import.meta.url);
 const text = (/** @type {string} */ path) => readFileSync(new URL(path, WEB), "utf8");
@@ -116,5 +119,40 @@ test("what others wrote is unchanged", () => {
     count += 1;
     assert.equal(createHash("sha256").update(readFileSync(new URL(path, WEB))).digest("hex"), sum, path);
   }
-  assert.equal(count, 14);
+  assert.equal(count, 8);
+});
+
+test("each reason of the protocol has words, or is none for which anything is missing", () => {
+  const protocol = readFileSync(new URL("../../../docs/protocol.md", import.meta.url), "utf8");
+  const table = protocol.split("| reason | means |")[1]?.split("\n\n")[0] ?? "";
+  const reasons = [...table.matchAll(/^\| ([a-z]+) \|/gm)].map((match) => match[1] ?? "");
+  assert.ok(reasons.length >= 9);
+  assert.deepEqual(Object.keys(t.why).sort(), reasons.sort());
+  for (const reason of /** @type {Reason[]} */ (reasons)) {
+    const slot = { mid: "4", publication: 1, participant: "p4", source: /** @type {const} */ ("camera"), reason, layer: 0, wanted: 2 };
+    const words = why(slot, "Mira", null);
+    assert.equal(words === null, reason === "full" || reason === "hidden", reason);
+    assert.ok(words === null || (words.side && words.sentence.endsWith(".")), reason);
+  }
+});
+
+test("what is short is told in figures, as far as they are known", () => {
+  const slot = { mid: "4", publication: 1, participant: "p4", source: /** @type {const} */ ("camera"), reason: /** @type {const} */ ("budget"), layer: 1, wanted: 2, short_by: 1_340_000 };
+  const link = { estimate: 620_000, used: 500_000, wanted: 2_000_000, loss_permille: 0 };
+  assert.equal(why(slot, "Mira", link)?.sentence, "There is room for 620\u00a0kbit/s; Mira’s next size needs 1.3\u00a0Mbit/s more. It returns by itself.");
+  assert.equal(why(slot, "Mira", null)?.sentence, "Mira’s next size needs 1.3\u00a0Mbit/s more than your connection carries. It returns by itself.");
+  assert.equal(why({ ...slot, reason: "paused" }, "Mira", null)?.sentence, "Your connection has room for voices only.");
+});
+
+test("a picture is soft where a larger one could be seen, and paused where one could be and none comes", () => {
+  const slot = { mid: "4", publication: 1, participant: "p4", source: /** @type {const} */ ("camera") };
+  assert.equal(look(null), null);
+  assert.equal(look({ ...slot, reason: "full", layer: 2, wanted: 2 }), null);
+  assert.equal(look({ ...slot, reason: "budget", layer: 0, wanted: 2 }), "soft");
+  assert.equal(look({ ...slot, reason: "budget", layer: 2, wanted: 2 }), null, "frames are missing, not sharpness");
+  assert.equal(look({ ...slot, reason: "paused", wanted: 2 }), "paused");
+  assert.equal(look({ ...slot, reason: "server", wanted: 2 }), "paused");
+  assert.equal(look({ ...slot, reason: "starting", layer: 0, wanted: 2 }), null, "nobody knows yet");
+  assert.equal(look({ ...slot, reason: "hidden" }), null);
+  assert.equal(look({ ...slot, reason: "keyframe" }), null, "the tile waits, and says so itself");
 });

@@ -68,6 +68,9 @@ fn check_fields(message: &ClientMessage, tree: &Value) {
                 ("prefer", tree["budget"].as_u64())
             );
         }
+        ClientMessage::Ask(Ask::Watch { link }) => {
+            assert_eq!((op, tree["link"].as_bool()), ("watch", Some(*link)));
+        }
         ClientMessage::Ask(Ask::Leave) => assert_eq!(op, "leave"),
     }
 }

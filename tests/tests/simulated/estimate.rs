@@ -1,6 +1,7 @@
 //! A receiver gets the layer that its link carries, without being told what that is.
 
 use sfu::command::Pictures;
+use sfu::event::Reason;
 use simulcast::Bitrate;
 use tests::client::Devices;
 use tests::plan::{Link, Step, WIDE, ms, run, run_on, secs};
@@ -26,9 +27,13 @@ fn the_layer_follows_the_link_down_and_up_again() {
                 downlink(5_000),
                 Step::Run(secs(3)),
                 Step::Sees { who: BOB, of: ALICE, layer: 2 },
+                Step::Gets { who: BOB, of: ALICE, layer: Some(2), wanted: Some(2) },
                 downlink(900),
                 Step::Run(secs(10)),
                 Step::Sees { who: BOB, of: ALICE, layer: 1 },
+                Step::Because { who: BOB, of: ALICE, reason: Reason::Budget },
+                Step::Gets { who: BOB, of: ALICE, layer: Some(1), wanted: Some(2) },
+                Step::Knows { who: BOB, least: Bitrate::kbps(600), most: Bitrate::kbps(990) },
                 Step::Run(secs(6)),
                 Step::LongestGap { who: BOB, of: ALICE, at_most: ms(300) },
                 Step::Hears { who: BOB, of: ALICE, percent: 99 },
@@ -55,6 +60,8 @@ fn a_link_for_sound_alone_carries_sound_alone() {
                 Step::Run(secs(8)),
                 Step::Run(secs(4)),
                 Step::DoesNotSee { who: BOB, of: ALICE },
+                Step::Because { who: BOB, of: ALICE, reason: Reason::Paused },
+                Step::Gets { who: BOB, of: ALICE, layer: None, wanted: Some(2) },
                 Step::Hears { who: BOB, of: ALICE, percent: 99 },
             ],
         );

@@ -167,6 +167,7 @@ fn refusal(message: ServerMessage) -> Result<(), SignalError> {
         | ServerMessage::SlotsNeeded { .. }
         | ServerMessage::Wanted { .. }
         | ServerMessage::Speakers { .. }
+        | ServerMessage::Link { .. }
         | ServerMessage::Ping { .. } => Ok(()),
     }
 }

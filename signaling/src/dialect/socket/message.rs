@@ -4,14 +4,15 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use sfu::command::Pictures;
-use sfu::event::{Reason, Speaker};
+use sfu::event::{Outcome, Outlook, Reason, Speaker};
 use sfu::media::{ParticipantId, Source};
 use simulcast::Bitrate;
 
 use super::close::Bye;
 use crate::fault::{Error, Fault};
+use crate::notice::{Departure, Notice, Person, Playing, Wanted, Welcome};
 use crate::sdp::negotiate::Track;
-use crate::session::{Ask, Departure, MidView, Notice, Person, Playing, Wanted, Welcome};
+use crate::session::{Ask, MidView};
 use crate::slots::Slots;
 use sfu::command::Voice;
 
@@ -96,6 +97,11 @@ enum Mode {
 }
 
 #[derive(Deserialize)]
+struct WatchMessage {
+    link: bool,
+}
+
+#[derive(Deserialize)]
 struct PongMessage {
     id: u64,
 }
@@ -127,6 +133,10 @@ impl ClientMessage {
             "voice" => Self::Ask(typed::<VoiceMessage>(text)?.into()),
             "view" => Self::Ask(typed::<ViewMessage>(text)?.into()),
             "prefer" => Self::Ask(typed::<PreferMessage>(text)?.into()),
+            "watch" => {
+                let WatchMessage { link } = typed(text)?;
+                Self::Ask(Ask::Watch { link })
+            }
             "leave" => Self::Ask(Ask::Leave),
             "pong" => Self::Pong(typed::<PongMessage>(text)?.id),
             other => return Err(Error::UnknownOp(other.chars().take(ECHOED_MAX).collect())),
@@ -256,6 +266,14 @@ pub enum ServerMessage {
     Speakers {
         speakers: Vec<SpeakerShown>,
     },
+    Link {
+        estimate: u64,
+        used: u64,
+        wanted: u64,
+        loss_permille: u16,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round_trip_ms: Option<u64>,
+    },
     Ping {
         id: u64,
     },
@@ -303,6 +321,12 @@ pub struct SlotShown {
     pub participant: String,
     pub source: SourceName,
     pub reason: ReasonName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_by: Option<u64>,
 }
 
 /// Why a slot has what it has, as the protocol writes it.
@@ -316,6 +340,7 @@ pub enum ReasonName {
     Starting,
     Chosen,
     Hidden,
+    Server,
     Codec,
     Keyframe,
 }
@@ -329,6 +354,7 @@ impl From<Reason> for ReasonName {
             Reason::Starting => Self::Starting,
             Reason::Chosen => Self::Chosen,
             Reason::Hidden => Self::Hidden,
+            Reason::Server => Self::Server,
             Reason::Codec => Self::Codec,
             Reason::Keyframe => Self::Keyframe,
         }
@@ -379,6 +405,16 @@ impl ServerMessage {
             }
             Notice::Speakers(speakers) => {
                 Self::Speakers { speakers: speakers.into_iter().map(SpeakerShown::from).collect() }
+            }
+            Notice::Link(Outlook { estimate, used, wanted, loss_permille, round_trip }) => {
+                Self::Link {
+                    estimate: estimate.as_bps(),
+                    used: used.as_bps(),
+                    wanted: wanted.as_bps(),
+                    loss_permille,
+                    round_trip_ms: round_trip
+                        .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+                }
             }
             Notice::Failed { error, offer } => Self::error(&error, offer),
         }
@@ -439,13 +475,17 @@ impl From<Person> for PersonShown {
 }
 
 impl From<Playing> for SlotShown {
-    fn from(Playing { mid, publication, publisher, source, reason }: Playing) -> Self {
+    fn from(Playing { mid, publication, publisher, source, outcome }: Playing) -> Self {
+        let Outcome { reason, layer, wanted, short_by } = outcome;
         Self {
             mid: mid.0.as_str().to_owned(),
             publication: publication.0,
             participant: shown(publisher),
             source: source.into(),
             reason: reason.into(),
+            layer,
+            wanted,
+            short_by: (short_by > Bitrate::ZERO).then(|| short_by.as_bps()),
         }
     }
 }

@@ -29,7 +29,7 @@ fn every_message_of_the_protocol_is_read_and_written_as_its_document_says() {
             }
         }
     }
-    assert_eq!(read, ["join", "offer", "voice", "view", "prefer", "pong", "leave"]);
+    assert_eq!(read, ["join", "offer", "voice", "view", "prefer", "watch", "pong", "leave"]);
     let all = [
         "present",
         "welcome",
@@ -41,6 +41,7 @@ fn every_message_of_the_protocol_is_read_and_written_as_its_document_says() {
         "slots_needed",
         "wanted",
         "speakers",
+        "link",
         "ping",
         "error",
         "bye",

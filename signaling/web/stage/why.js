@@ -1,0 +1,35 @@
+/** Why a picture looks as it does: whose side it is on, and in words. The server says the reason; nothing here is guessed. */
+
+import { t } from "../strings/en.js";
+
+/** @import { Assignment, Link, Reason } from "../net/socket.js" */
+
+/** @typedef {{ side: string, sentence: string }} Why */
+/** @typedef {"soft" | "paused" | null} Look `soft`: a larger size exists, could be seen and is not sent; `paused`: none is sent, though one could be seen */
+
+/** Reasons for which less comes than could be seen. @type {Record<Reason, boolean>} */
+const LESS = { full: false, budget: true, paused: true, starting: false, chosen: true, hidden: false, server: true, codec: true, keyframe: true };
+
+/**
+ * What is to be seen of it.
+ * @param {Assignment | null} slot
+ * @returns {Look}
+ */
+export function look(slot) {
+  if (!slot || !LESS[slot.reason]) return null;
+  if (slot.layer === undefined) return slot.reason === "keyframe" ? null : "paused";
+  return slot.wanted !== undefined && slot.layer < slot.wanted ? "soft" : null;
+}
+
+/**
+ * Words for a reason; none where nothing is missing.
+ * @param {Assignment} slot
+ * @param {string} name whose picture it is
+ * @param {Link | null} link what is known of the way to here
+ * @returns {Why | null}
+ */
+export function why(slot, name, link) {
+  const words = t.why[slot.reason];
+  if (!words) return null;
+  return { side: words.side, sentence: words.sentence({ name, room: link?.estimate ?? null, short: slot.short_by ?? null }) };
+}

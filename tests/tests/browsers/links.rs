@@ -70,6 +70,12 @@ fn twenty_who_come_at_once_cost_the_publisher_three_keyframes() {
 }
 
 #[test]
+#[ignore = "long: a minute"]
+fn whoever_speaks_has_the_best_picture_of_six_soon() {
+    play("link-speakers");
+}
+
+#[test]
 #[ignore = "long: three minutes"]
 fn a_drop_and_return_are_followed_in_layers_of_one_stream_and_by_firefox() {
     play_with("link-drop", &["VP9"]);

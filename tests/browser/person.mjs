@@ -2,6 +2,7 @@
 
 import { strict as assert } from "node:assert";
 import { until } from "./deadline.mjs";
+import { Recording } from "./recording.mjs";
 
 /** @import { Browser, Page } from "./browsers.mjs" */
 
@@ -23,7 +24,7 @@ import { until } from "./deadline.mjs";
  * @property {number} concealed of them made up, silence not counted
  */
 
-/** @typedef {{ rid: string, width: number, height: number, frames: number, active: boolean }} Sent */
+/** @typedef {{ rid: string, width: number, height: number, frames: number, active: boolean, plis: number }} Sent plis: that came from the server */
 
 export class Person {
   #page;
@@ -100,6 +101,32 @@ export class Person {
     return this.#page.evaluate(readPresent);
   }
 
+  /** Notes from now on what is received, ten times a second, within the page: asking from outside takes longer. */
+  record() {
+    return this.#page.evaluate(startRecording);
+  }
+
+  /** A browser short of processor time shall send fewer pictures, and not smaller ones. */
+  keepResolution() {
+    return this.#page.evaluate(keepResolution);
+  }
+
+  /** What was noted so far. */
+  async recording() {
+    return new Recording(await this.#page.evaluate(readRecording));
+  }
+
+  /** Waits until what is noted reaches a time of the wall clock. @param {number} time milliseconds */
+  async recordedUntil(time) {
+    const left = Math.max(0, time - Date.now());
+    await until(`${this.name}'s recording is long enough`, left + 5_000, async () => (await this.#page.evaluate(readRecorded)) >= time, RECORDED_LOOK_MS);
+  }
+
+  /** Who is in the channel: ids by name. @returns {Promise<Record<string, string>>} */
+  ids() {
+    return this.#page.evaluate(readIds);
+  }
+
   /** Makes the window larger or smaller, and with it all tiles. @param {number} width @param {number} height */
   resize(width, height) {
     return this.#page.resize({ width, height });
@@ -156,6 +183,7 @@ export class Person {
 
 /** A fifth of the least that anybody notices in waiting. */
 const FIRSTS_LOOK_MS = 100;
+const RECORDED_LOOK_MS = 500;
 
 // What follows runs inside the page: each function stands alone.
 
@@ -223,6 +251,62 @@ async function readFirsts() {
   };
 }
 
+async function keepResolution() {
+  const connection = /** @type {RTCPeerConnection} */ (/** @type {any} */ (window).confab.call.connection);
+  for (const sender of connection.getSenders().filter((one) => one.track?.kind === "video")) {
+    const parameters = /** @type {any} */ (sender.getParameters());
+    parameters.degradationPreference = "maintain-resolution";
+    await sender.setParameters(parameters);
+  }
+}
+
+function startRecording() {
+  const page = /** @type {any} */ (window);
+  page.recording = [];
+  let busy = false;
+  const look = async () => {
+    const call = page.confab.call;
+    if (busy || !call?.connection) return;
+    busy = true;
+    const receivers = call.receivers();
+    const taken = await Promise.all(
+      call.slots.map(async (/** @type {any} */ slot) => {
+        const receiver = receivers.find((/** @type {any} */ one) => one.mid === slot.mid)?.receiver;
+        const stats = [...((await receiver?.getStats())?.values() ?? [])].find((one) => one.type === "inbound-rtp");
+        return {
+          participant: slot.participant,
+          source: slot.source,
+          reason: slot.reason,
+          height: stats?.frameHeight ?? 0,
+          frames: stats?.framesDecoded ?? 0,
+          freezes: stats?.freezeCount ?? 0,
+          frozen: stats?.totalFreezesDuration ?? 0,
+          plis: stats?.pliCount ?? 0,
+          packets: stats?.packetsReceived ?? 0,
+          bytes: stats?.bytesReceived ?? 0,
+          again: stats?.retransmittedPacketsReceived ?? 0,
+          lost: stats?.packetsLost ?? 0,
+          samples: stats?.totalSamplesReceived ?? 0,
+          concealed: (stats?.concealedSamples ?? 0) - (stats?.silentConcealedSamples ?? 0),
+          delay: stats?.jitterBufferDelay ?? 0,
+          left: stats?.jitterBufferEmittedCount ?? 0,
+        };
+      }),
+    );
+    page.recording.push({ at: Date.now(), taken });
+    busy = false;
+  };
+  setInterval(look, 100);
+}
+
+function readRecording() {
+  return /** @type {any} */ (window).recording;
+}
+
+function readRecorded() {
+  return /** @type {any} */ (window).recording.at(-1)?.at ?? 0;
+}
+
 async function readSent() {
   const connection = /** @type {RTCPeerConnection | null} */ (/** @type {any} */ (window).confab.call?.connection ?? null);
   if (!connection) return [];
@@ -230,7 +314,7 @@ async function readSent() {
   const sent = [];
   for (const stats of report.values()) {
     if (stats.type !== "outbound-rtp" || stats.kind !== "video") continue;
-    sent.push({ rid: stats.rid ?? "", width: stats.frameWidth ?? 0, height: stats.frameHeight ?? 0, frames: stats.framesEncoded ?? 0, active: stats.active ?? true });
+    sent.push({ rid: stats.rid ?? "", width: stats.frameWidth ?? 0, height: stats.frameHeight ?? 0, frames: stats.framesEncoded ?? 0, active: stats.active ?? true, plis: (stats.pliCount ?? 0) + (stats.firCount ?? 0) });
   }
   return sent;
 }
@@ -238,6 +322,11 @@ async function readSent() {
 function readPresent() {
   const call = /** @type {any} */ (window).confab.call;
   return call ? call.participants.map((/** @type {any} */ one) => one.name) : [];
+}
+
+function readIds() {
+  const people = /** @type {any} */ (window).confab.call?.participants ?? [];
+  return Object.fromEntries(people.map((/** @type {any} */ one) => [one.name, one.id]));
 }
 
 function readFaults() {

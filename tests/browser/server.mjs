@@ -36,10 +36,17 @@ export class Server {
   #log = "";
   #http = 0;
   #media = 0;
+  #outer = "";
 
-  /** Starts the binary that `CONFAB` names, as without configuration but for the ports. */
-  static async start() {
+  /**
+   * Starts the binary that `CONFAB` names, as without configuration but for the ports. `outer`: the address that clients are told in
+   * place of its own, at the same ports.
+   *
+   * @param {string} [outer]
+   */
+  static async start(outer = "") {
     const server = new Server();
+    server.#outer = outer;
     server.#http = await freePort();
     server.#media = await freeMediaPorts();
     await server.#run();
@@ -63,7 +70,9 @@ export class Server {
   async #run() {
     const binary = process.env.CONFAB;
     if (!binary) throw new Error("CONFAB must name the server's binary");
-    const flags = ["--http", `127.0.0.1:${this.#http}`, "--media-port", `${this.#media}`, ...SPREAD];
+    const behind = ["--media", `127.0.0.1:${this.#media}`, "--external", `127.0.0.1=${this.#outer}`];
+    const media = this.#outer ? behind : ["--media-port", `${this.#media}`];
+    const flags = ["--http", `127.0.0.1:${this.#http}`, ...media, ...SPREAD];
     const child = spawn(binary, flags, { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     child.stdout.on("data", (data) => (this.#log += data));

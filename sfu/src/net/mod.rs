@@ -17,7 +17,7 @@ pub mod clock;
 pub mod dscp;
 mod gather;
 mod outbox;
-mod poll;
+pub mod poll;
 pub mod socket;
 mod syscall;
 pub mod thread;

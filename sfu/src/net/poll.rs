@@ -11,7 +11,7 @@ use super::syscall;
 
 /// Watches the sockets and the bell of one thread (level-triggered: what was not dealt with is told again).
 #[derive(Debug)]
-pub(super) struct Poll {
+pub struct Poll {
     epoll: OwnedFd,
     /// Whether the kernel knows `epoll_pwait2`: milliseconds alone would break p99 ≤ 1 ms.
     precise: bool,
@@ -28,12 +28,14 @@ pub(super) enum Interest {
 
 /// A descriptor with something to read, or with an error to be read. Room to write wakes, and is not told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Readable(pub(super) u64);
+pub struct Readable(pub u64);
 
 impl Poll {
+    /// Watches nothing yet.
+    ///
     /// # Errors
     /// Too many open files.
-    pub(super) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         Ok(Self { epoll: syscall::epoll_create()?, precise: true })
     }
 
@@ -41,7 +43,7 @@ impl Poll {
     ///
     /// # Errors
     /// Out of memory, or of watches.
-    pub(super) fn add(&self, descriptor: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+    pub fn add(&self, descriptor: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let event = event(Interest::Read, token);
         syscall::epoll_control(self.epoll.as_fd(), libc::EPOLL_CTL_ADD, descriptor, event)
     }
@@ -64,10 +66,7 @@ impl Poll {
     ///
     /// # Errors
     /// None that a valid `Poll` is known to give.
-    pub(super) fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-    ) -> io::Result<ArrayVec<Readable, EVENTS>> {
+    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<ArrayVec<Readable, EVENTS>> {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
         let written = loop {
             let wait =
@@ -134,7 +133,7 @@ const READABLE: u32 = libc::EPOLLIN.cast_unsigned();
 const WRITABLE: u32 = libc::EPOLLOUT.cast_unsigned();
 
 /// Descriptors told at once; a shard has a handful of sockets, and more would be told by the next call.
-const EVENTS: usize = 32;
+pub const EVENTS: usize = 32;
 
 #[cfg(test)]
 mod tests {

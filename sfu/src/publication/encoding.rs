@@ -96,7 +96,14 @@ impl EncodingState {
             let _room = out.try_push(Layer { id, height, active, ..*layer });
         }
         if out.len() == before {
-            let _room = out.try_push(whole);
+            // Until a keyframe has told of its layers here, those that another shard knew of: counted as one it may cost more than
+            // anybody has room for, and then nobody asks for a keyframe.
+            let learnt = self.asleep.as_ref().filter(|learnt| learnt.layers.len() > 1);
+            let learnt = learnt.filter(|_| spread == Spread::Layers);
+            let layers = learnt.map_or(std::slice::from_ref(&whole), |learnt| &learnt.layers);
+            for layer in layers {
+                let _room = out.try_push(Layer { active, ..*layer });
+            }
         }
         // One that has just woken is not yet measured, nor has each of its layers been seen again.
         let awake = self.asleep.as_ref().filter(|it| it.given_up.is_some_and(|until| now < until));

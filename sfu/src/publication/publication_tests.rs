@@ -1,3 +1,4 @@
+use simulcast::Bitrate;
 use simulcast::layer::LayerId;
 
 use super::*;
@@ -99,4 +100,26 @@ fn more_that_overtake_than_can_wait_are_given_up() {
     assert_eq!(found.len(), EARLY_MAX);
     let first = publication.history.get(found[0]).unwrap().meta.sequence;
     assert_eq!(first & 0xffff, 102 + 10, "the oldest are gone");
+}
+
+/// On a shard to which it is relayed, its frames are told by the next keyframe, which somebody must have room to ask for.
+#[test]
+fn layers_that_another_shard_knew_stand_until_a_keyframe_has_told_of_them() {
+    let (mut publication, now) = (camera(), start());
+    let layer = |spatial, height, kbps| Layer {
+        id: LayerId { spatial, temporal: layers::TEMPORAL_ALL },
+        height,
+        frame_rate: 30,
+        bitrate: Bitrate::kbps(kbps),
+        active: true,
+    };
+    let known = [layer(0, 180, 150), layer(1, 360, 500), layer(2, 720, 1_500)];
+    publication.learn(now, [720, 0, 0], &known, Demand::ALL);
+    let later = now + Duration::from_secs(20);
+    for number in 0..30 {
+        receive(&mut publication, later, number, &TEMPLATES[..1]);
+    }
+    assert_eq!(publication.layers(later).as_slice(), known);
+    receive(&mut publication, later, 30, &structure(0));
+    assert_eq!(publication.layers(later).len(), 1, "the keyframe has told of one");
 }

@@ -23,15 +23,18 @@ export function layerCount({ width, height }) {
 }
 
 /**
- * The encodings of a camera, low to high. VP9 and AV1 are sent in one: the layers that a browser makes
- * inside of it are told apart by the server.
+ * The encodings of a camera, low to high. VP9 and AV1 are sent in one, with as many sizes inside of it, each in three rates, which
+ * the server tells apart: a browser that is not asked for them makes none, and then a narrow link gets no picture at all. A size begins
+ * with a keyframe of its own, and between those none needs another.
  * @param {Size} size
  * @param {Codec} codec
- * @returns {RTCRtpEncodingParameters[]}
+ * @returns {(RTCRtpEncodingParameters & { scalabilityMode?: string })[]}
  */
 export function cameraEncodings(size, codec) {
-  const count = codec === "VP9" || codec === "AV1" ? 1 : layerCount(size);
-  if (count === 1) return [{ maxBitrate: layerCount(size) === 1 ? MIDDLE : HIGH }];
+  const count = layerCount(size);
+  const maxBitrate = count === 1 ? MIDDLE : HIGH;
+  if (codec === "VP9" || codec === "AV1") return [{ maxBitrate, scalabilityMode: scalability(count) }];
+  if (count === 1) return [{ maxBitrate }];
   if (count === 2) {
     return [
       { rid: "l", scaleResolutionDownBy: 2, maxBitrate: LOW },
@@ -44,6 +47,9 @@ export function cameraEncodings(size, codec) {
     { rid: "h", scaleResolutionDownBy: 1, maxBitrate: HIGH },
   ];
 }
+
+/** So many sizes in one encoding, by the names of WebRTC's Scalable Video Coding. @param {number} count */
+const scalability = (count) => (count === 1 ? "L1T3" : `L${count}T3_KEY`);
 
 /** @returns {RTCRtpEncodingParameters[]} */
 export function screenEncodings() {
@@ -65,7 +71,7 @@ export function wantEncodings(encodings, wanted) {
 /**
  * The number of encodings is fixed when the m-line is made, often before the camera is open: what the camera then turns out
  * to give switches the lowest ones off (a quarter of 640 × 360 shows nobody), and gives the highest the bits of its size.
- * @param {RTCRtpEncodingParameters[]} encodings as the sender has them, low to high
+ * @param {(RTCRtpEncodingParameters & { scalabilityMode?: string })[]} encodings as the sender has them, low to high
  * @param {Size} size
  */
 export function fitEncodings(encodings, size) {
@@ -77,6 +83,8 @@ export function fitEncodings(encodings, size) {
     encoding.scaleResolutionDownBy = 2 ** below;
   });
   const highest = encodings.at(-1);
-  if (highest) highest.maxBitrate = count === 3 ? HIGH : MIDDLE;
+  if (!highest) return encodings;
+  highest.maxBitrate = count === 3 ? HIGH : MIDDLE;
+  if (highest.scalabilityMode) highest.scalabilityMode = scalability(count);
   return encodings;
 }

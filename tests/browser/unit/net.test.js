@@ -82,7 +82,8 @@ test("encodings go from low to high, with the scales of the protocol", () => {
   const scales = (/** @type {RTCRtpEncodingParameters[]} */ list) => list.map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy]);
   assert.deepEqual(scales(cameraEncodings({ width: 1280, height: 720 }, "VP8")), [["l", 4], ["m", 2], ["h", 1]]);
   assert.deepEqual(scales(cameraEncodings({ width: 640, height: 360 }, "H264")), [["l", 2], ["h", 1]]);
-  assert.equal(cameraEncodings({ width: 1280, height: 720 }, "AV1").length, 1);
+  const inside = ([[1280, 720], [640, 360], [320, 180]]).map(([width = 0, height = 0]) => cameraEncodings({ width, height }, "AV1").map((one) => one.scalabilityMode));
+  assert.deepEqual(inside, [["L3T3_KEY"], ["L2T3_KEY"], ["L1T3"]], "layers of one encoding, by the names of WebRTC SVC");
 });
 
 test("a smaller camera than planned switches the lowest encodings off, and the rest keep halving", () => {
@@ -90,6 +91,8 @@ test("a smaller camera than planned switches the lowest encodings off, and the r
   assert.deepEqual(fitted.map((one) => [one.active, one.scaleResolutionDownBy]), [[false, 4], [true, 2], [true, 1]]);
   const again = fitEncodings(fitted, { width: 1280, height: 720 });
   assert.deepEqual(again.map((one) => one.active), [true, true, true]);
+  const layered = fitEncodings(cameraEncodings({ width: 1280, height: 720 }, "VP9"), { width: 640, height: 360 });
+  assert.deepEqual(layered.map((one) => [one.active, one.scalabilityMode]), [[true, "L2T3_KEY"]]);
 });
 
 test("an encoding that nobody wants is off, and one that the camera is too small for stays off", () => {

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use simulcast::Bitrate;
+use tools::simnet::link::LinkPlan;
+use tools::simnet::loss::Loss;
+use tools::simnet::route::Route;
+use tools::simnet::schedule::Schedule;
 use tools::simnet::time::SimTime;
 
 /// From one moment on.
@@ -16,8 +20,23 @@ pub struct Moment {
     pub queue: Duration,
     /// One way.
     pub delay: Duration,
-    /// Share of packets lost behind it.
+    /// Share of packets lost on the way to it.
     pub loss: f64,
+}
+
+impl Moment {
+    /// The link from here on.
+    #[must_use]
+    pub const fn link(&self) -> LinkPlan {
+        LinkPlan { rate: Schedule::constant(self.rate), queue: self.queue }
+    }
+
+    /// What `route` becomes from here on; losses come in bursts of `burst` packets in the mean.
+    #[must_use]
+    pub fn route(&self, route: &Route, burst: f64) -> Route {
+        let loss_before = Loss::of(self.loss, burst);
+        Route { delay: self.delay, loss_before, ..route.clone() }
+    }
 }
 
 /// Reads lines `seconds,bps,queue_ms,delay_ms,loss`; empty lines and those that begin with `#` are passed over.

@@ -7,9 +7,8 @@ use simulcast::Bitrate;
 use tools::simnet::jitter::Jitter;
 use tools::simnet::link::LinkPlan;
 use tools::simnet::loss::Loss;
-use tools::simnet::random::{Probability, Random};
+use tools::simnet::random::Random;
 use tools::simnet::route::Route;
-use tools::simnet::schedule::Schedule;
 use tools::simnet::time::SimTime;
 use tools::simnet::{LinkId, Network, RouteId};
 
@@ -245,15 +244,9 @@ impl<'a> World<'a> {
     }
 
     fn change(&mut self, moment: Moment) {
-        let plan = LinkPlan { rate: Schedule::constant(moment.rate), queue: moment.queue };
-        self.network.change_link(self.now, self.links[0], plan);
-        let loss = match moment.loss {
-            0.0 => Loss::None,
-            share => Loss::Independent(Probability::share(share)),
-        };
+        self.network.change_link(self.now, self.links[0], moment.link());
         for (id, route) in &self.flow_routes {
-            let route = Route { delay: moment.delay, loss_before: loss, ..route.clone() };
-            self.network.change_route(*id, route);
+            self.network.change_route(*id, moment.route(route, 1.0));
         }
     }
 

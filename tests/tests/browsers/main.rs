@@ -6,5 +6,6 @@
 mod calls;
 mod coming_back;
 mod layers;
+mod links;
 mod player;
 mod screens;

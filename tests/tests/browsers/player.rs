@@ -8,9 +8,18 @@ use std::process::Command;
 /// # Panics
 /// Where it fails, with its output.
 pub(crate) fn play(name: &str) {
+    play_with(name, &[]);
+}
+
+/// Plays a scenario with a link in a codec, and watched in Firefox if told: what `play.mjs` takes behind the name.
+///
+/// # Panics
+/// Where it fails, with its output.
+pub(crate) fn play_with(name: &str, how: &[&str]) {
     let output = Command::new("node")
         .arg(folder().join("play.mjs"))
         .arg(name)
+        .args(how)
         .env("CONFAB", server())
         .output()
         .expect("node is installed");

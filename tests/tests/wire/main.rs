@@ -3,6 +3,7 @@
 mod bad_input;
 mod capture;
 mod crowd;
+mod forwarder;
 mod forwarding;
 mod nat;
 mod networks;

@@ -89,6 +89,11 @@ impl<T> Link<T> {
         Self { plan, waiting: VecDeque::new(), waiting_bytes: 0, service: Service::Idle }
     }
 
+    /// Packets that wait, the one in service included.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Takes a packet in, or drops it.
     pub(super) fn offer(&mut self, now: SimTime, size: u32, item: T) -> Offer {
         if self.waiting_bytes + u64::from(size) > self.limit(now) {

@@ -159,6 +159,13 @@ impl<P: Clone> Network<P> {
         }
     }
 
+    /// How much is under way: packets in queues and behind them, and for each busy link the end of its transmission. What
+    /// memory is held against where senders obey nobody.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.events.len() + self.links.iter().map(Link::len).sum::<usize>()
+    }
+
     /// When something happens next.
     #[must_use]
     pub fn next_event(&self) -> Option<SimTime> {

@@ -100,7 +100,8 @@ impl EncodingState {
             // anybody has room for, and then nobody asks for a keyframe.
             let learnt = self.asleep.as_ref().filter(|learnt| learnt.layers.len() > 1);
             let learnt = learnt.filter(|_| spread == Spread::Layers);
-            let layers = learnt.map_or(std::slice::from_ref(&whole), |learnt| &learnt.layers);
+            let layers =
+                learnt.map_or_else(|| std::slice::from_ref(&whole), |learnt| &learnt.layers[..]);
             for layer in layers {
                 let _room = out.try_push(Layer { active, ..*layer });
             }

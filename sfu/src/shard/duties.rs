@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use simulcast::allocator::{Budget, WantId, allocate};
+use simulcast::allocator::{Budget, Targets, WantId, allocate};
+use simulcast::estimator::Part;
 use simulcast::{Bitrate, Layer};
 
 use super::Shard;
@@ -227,6 +228,9 @@ impl Shard {
         let limit = participant.prefer.budget.unwrap_or(Bitrate::MAX);
         let bandwidth = &mut participant.transport.bandwidth;
         let budget = Budget { estimate: bandwidth.budget(now, given), limit };
+        if !bandwidth.has(Part::Care) {
+            participant.targets = Targets::default();
+        }
         participant.targets = allocate(now, budget, &wants, &layers, &participant.targets);
         let most = match participant.prefer.pictures {
             Pictures::Automatic => most,

@@ -616,8 +616,9 @@ fn noise(state: &mut u64) -> u64 {
     state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33
 }
 
-/// Changes of each want in the 60 s after the first five, with a budget that is off by up to ±10 % each 100 ms.
-fn changes(seed: u64, budget: u64, wants: u32) -> Vec<usize> {
+/// Changes of each want in the 60 s after the first five, with a budget that is off by up to ±10 % each 100 ms. Without care each
+/// allocation is made as if it were the first.
+fn changes(seed: u64, budget: u64, wants: u32, is_careful: bool) -> Vec<usize> {
     let class = |want| [Class::Visible, Class::Pinned, Class::Thumbnail][want as usize % 3];
     let wishes: Vec<Wish> = (0..wants).map(|want| camera(want, class(want), 720)).collect();
     let mut receiver = Receiver::new(wishes);
@@ -626,6 +627,9 @@ fn changes(seed: u64, budget: u64, wants: u32) -> Vec<usize> {
     let mut changes = vec![0; wants as usize];
     for tenth in 0..650 {
         let wave = 900 + noise(&mut state) % 201;
+        if !is_careful {
+            receiver.targets = Targets::default();
+        }
         let after = receiver.after(0, budget * wave / 1_000);
         receiver.now += Duration::from_millis(100);
         if tenth > 50 {
@@ -646,8 +650,17 @@ fn a_budget_that_trembles_does_not_make_pictures_flicker() {
         for step in 0..60 {
             let budget = 100_000 + u64::from(wants) * 28_000 * step;
             let seed = u64::from(wants) * 1_000 + step;
-            let changes = changes(seed, budget, wants);
+            let changes = changes(seed, budget, wants, true);
             assert!(changes.iter().all(|count| *count <= 1), "{wants} at {budget}: {changes:?}");
         }
+    }
+}
+
+/// The same without care, at budgets that tremble around a step: the bound above would not hold.
+#[test]
+fn without_care_a_budget_that_trembles_makes_pictures_flicker() {
+    for budget in [150_000, 500_000, 1_500_000] {
+        let changes = changes(1, budget, 1, false);
+        assert!(changes[0] > 100, "{budget}: {changes:?}");
     }
 }

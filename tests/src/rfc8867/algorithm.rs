@@ -17,6 +17,8 @@ pub enum Algorithm {
 pub struct Settings {
     /// The most to send to the receiver; none for no limit.
     pub budget: Option<Bitrate>,
+    /// The first estimate; none for a server's.
+    pub start: Option<Bitrate>,
     /// What the estimate is made of.
     pub parts: Parts,
 }

@@ -18,7 +18,7 @@ fn named(name: &str) -> Case {
     cases::all().into_iter().find(|case| case.name == name).expect("a case of this name")
 }
 
-const OURS: Algorithm = Algorithm::Ours(Settings { budget: None, parts: Parts::ALL });
+const OURS: Algorithm = Algorithm::Ours(Settings { budget: None, start: None, parts: Parts::ALL });
 
 fn short(name: &str, seconds: u64) -> Case {
     Case { seconds, ..named(name) }

@@ -16,6 +16,7 @@ mod estimate;
 mod faults;
 mod keyframes;
 mod layers;
+mod pressure;
 mod reasons;
 mod scale;
 mod shards;

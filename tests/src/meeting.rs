@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sfu::command::{Command, CommandError, CommandId};
+use sfu::command::{Command, CommandError, CommandId, View};
 use sfu::config::{Limits, ShardConfig};
 use sfu::net::batch::{Ecn, Fill, Path, RecvBatch, SendBatch};
 use sfu::relay::mesh;
 use sfu::transport::dtls::Certificate;
-use sfu::{ChannelId, Event, Shard};
+use sfu::{ChannelId, Event, MediaKind, Shard};
+use simulcast::Bitrate;
+use simulcast::estimator::{Parts, Settings};
 use tools::simnet::link::LinkPlan;
 use tools::simnet::route::{Counts, Route};
 use tools::simnet::time::SimTime;
@@ -114,6 +116,16 @@ impl Meeting {
         Self::on_shards(seed, 1)
     }
 
+    /// The same on a shard that lacks parts, to see what goes wrong then.
+    #[must_use]
+    pub fn lacking(seed: u64, parts: Parts) -> Self {
+        let mut meeting = Self::new(seed);
+        let settings = Settings { parts, ..Settings::default() };
+        let shards = std::mem::take(&mut meeting.shards).into_iter();
+        meeting.shards = shards.map(|shard| shard.with_estimator(settings)).collect();
+        meeting
+    }
+
     /// An empty channel on as many shards, whose members are placed on them in turn.
     #[must_use]
     pub fn on_shards(seed: u64, shards: usize) -> Self {
@@ -163,6 +175,22 @@ impl Meeting {
     #[must_use]
     pub const fn seats(&self) -> &BTreeMap<Person, Seat> {
         &self.seats
+    }
+
+    /// What somebody's link carries, as the server has it.
+    #[must_use]
+    pub fn estimate(&self, who: Person) -> Option<Bitrate> {
+        self.shards[self.seat(who).shard].estimate(who.participant())
+    }
+
+    /// Shows somebody all pictures this high, in a width of 16 : 9; 0 hides them.
+    pub fn view(&mut self, who: Person, height: u16) {
+        let slots = &self.seat(who).client.session().slots;
+        let pictures = slots.iter().filter(|slot| slot.kind == MediaKind::Video);
+        let views = pictures
+            .map(|slot| View { slot: slot.id, width: height / 9 * 16, height, priority: 1 })
+            .collect();
+        self.command(Command::View { participant: who.participant(), views });
     }
 
     /// Somebody present.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sfu::command::{Command, Pictures, Silenced, View, Voice};
+use sfu::command::{Command, Pictures, Silenced, Voice};
 use sfu::event::{Outcome, Reason};
-use sfu::{Event, MediaKind, Source};
+use sfu::{Event, Source};
 use simulcast::Bitrate;
 use tools::simnet::jitter::Jitter;
 use tools::simnet::link::LinkPlan;
@@ -15,9 +15,11 @@ use tools::simnet::schedule::Schedule;
 use tools::simnet::time::SimTime;
 
 use crate::client::feedback::Request;
+use crate::client::incoming::Incoming;
 use crate::client::stamp::Stamp;
 use crate::client::{Devices, Person};
 use crate::meeting::{Digest, Media, Meeting};
+use crate::oracle::stream::Stream;
 
 /// One direction of somebody's network.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,6 +111,10 @@ pub enum Step {
     LongestGap { who: Person, of: Person, at_most: Duration },
     /// Between two packets of somebody's sound, as the server sent them.
     LongestSilence { who: Person, of: Person, at_most: Duration },
+    /// How much later than the promptest packet those of somebody's sound left the server: 99 of 100.
+    SoundWaits { who: Person, of: Person, p99: Duration },
+    /// The same of somebody's camera: 95 of 100, and all.
+    PicturesWait { who: Person, of: Person, p95: Duration, at_most: Duration },
     /// Between two requests for a keyframe of one encoding; and there was one.
     KeyframeRequests { of: Person, apart: Duration },
     /// No keyframe was asked of anybody.
@@ -226,17 +232,8 @@ impl Running {
                 let voice = Voice { muted, deafened, ..Voice::default() };
                 self.meeting.command(Command::Voice { participant: who.participant(), voice });
             }
-            Step::Silence { who, source, silenced } => {
-                let what = match source {
-                    Source::Microphone => Silenced::Microphone,
-                    Source::Camera | Source::Screen | Source::ScreenSound => {
-                        Silenced::Publication(who.publication(source))
-                    }
-                };
-                let participant = who.participant();
-                self.meeting.command(Command::Silence { participant, what, silenced });
-            }
-            Step::Views { who, height } => self.view(who, height),
+            Step::Silence { who, source, silenced } => self.silenced(who, source, silenced),
+            Step::Views { who, height } => self.meeting.view(who, height),
             Step::Prefers { who, budget, pictures } => {
                 self.meeting.command(Command::Prefer {
                     participant: who.participant(),
@@ -265,6 +262,10 @@ impl Running {
             Step::DoesNotHear { who, of } => return self.does_not_hear(who, of),
             Step::LongestGap { who, of, at_most } => return self.gap(who, of, at_most),
             Step::LongestSilence { who, of, at_most } => return self.silence(who, of, at_most),
+            Step::SoundWaits { who, of, p99 } => return self.sound_waits(who, of, p99),
+            Step::PicturesWait { who, of, p95, at_most } => {
+                return self.pictures_wait(who, of, p95, at_most);
+            }
             Step::KeyframeRequests { of, apart } => return self.keyframe_requests(of, apart),
             Step::NoKeyframeRequests => return self.no_keyframe_requests(),
             Step::IsLost { who } => return holds(self.is_lost(who), "is still there"),
@@ -276,13 +277,30 @@ impl Running {
         Ok(())
     }
 
-    fn view(&mut self, who: Person, height: u16) {
-        let slots = &self.meeting.seat(who).client.session().slots;
-        let pictures = slots.iter().filter(|slot| slot.kind == MediaKind::Video);
-        let views = pictures
-            .map(|slot| View { slot: slot.id, width: height / 9 * 16, height, priority: 1 })
-            .collect();
-        self.meeting.command(Command::View { participant: who.participant(), views });
+    fn silenced(&mut self, who: Person, source: Source, silenced: bool) {
+        let what = match source {
+            Source::Microphone => Silenced::Microphone,
+            Source::Camera | Source::Screen | Source::ScreenSound => {
+                Silenced::Publication(who.publication(source))
+            }
+        };
+        let participant = who.participant();
+        self.meeting.command(Command::Silence { participant, what, silenced });
+    }
+
+    fn sound_waits(&self, who: Person, of: Person, p99: Duration) -> Result<(), String> {
+        within(&self.waits(who, of, Source::Microphone)?, 99, p99)
+    }
+
+    fn pictures_wait(
+        &self,
+        who: Person,
+        of: Person,
+        p95: Duration,
+        at_most: Duration,
+    ) -> Result<(), String> {
+        let waits = self.waits(who, of, Source::Camera)?;
+        within(&waits, 95, p95).and_then(|()| within(&waits, 100, at_most))
     }
 
     fn sends(&self, who: Person, encodings: &[bool]) -> Result<(), String> {
@@ -412,16 +430,30 @@ impl Running {
     }
 
     fn silence(&self, who: Person, of: Person, at_most: Duration) -> Result<(), String> {
-        let publication = of.publication(Source::Microphone).0;
-        let seat = self.meeting.seat(who);
-        let slot = seat
-            .client
-            .slots()
-            .iter()
-            .find(|slot| slot.played.iter().any(|(_, stamp)| stamp.publication == publication));
-        let stream = slot.and_then(|slot| seat.sent.stream(slot.ssrc())).ok_or("was never sent")?;
+        let stream = self.stream(who, of.publication(Source::Microphone).0)?;
         let gap = stream.longest_gap(self.since, self.meeting.now());
         (gap <= at_most).then_some(()).ok_or_else(|| format!("nothing for {gap:?}"))
+    }
+
+    /// What the server sent `who` of a publication.
+    fn stream(&self, who: Person, publication: u32) -> Result<&Stream, String> {
+        let seat = self.meeting.seat(who);
+        let of = |slot: &&Incoming| {
+            slot.played.iter().any(|(_, stamp)| stamp.publication == publication)
+        };
+        let slot = seat.client.slots().iter().find(of);
+        let stream = slot.and_then(|slot| seat.sent.stream(slot.ssrc()));
+        stream.ok_or_else(|| "was never sent".to_owned())
+    }
+
+    /// How long packets waited in the server since the last run began, shortest first.
+    fn waits(&self, who: Person, of: Person, source: Source) -> Result<Vec<Duration>, String> {
+        let rate = match source {
+            Source::Microphone | Source::ScreenSound => 48_000,
+            Source::Camera | Source::Screen => 90_000,
+        };
+        let waits = self.stream(who, of.publication(source).0)?.waits(self.since, rate);
+        (waits.len() > 100).then_some(waits).ok_or_else(|| "too little was sent".to_owned())
     }
 
     fn keyframe_requests(&self, of: Person, apart: Duration) -> Result<(), String> {
@@ -472,6 +504,12 @@ impl Running {
 
 fn holds(condition: bool, otherwise: &str) -> Result<(), String> {
     if condition { Ok(()) } else { Err(otherwise.to_owned()) }
+}
+
+/// Whether so many percent of what is sorted are at most that.
+fn within(waits: &[Duration], percent: usize, at_most: Duration) -> Result<(), String> {
+    let wait = waits[(waits.len() * percent).div_ceil(100) - 1];
+    (wait <= at_most).then_some(()).ok_or_else(|| format!("{percent} of 100 wait {wait:?}"))
 }
 
 fn none(played: &[(SimTime, Stamp)]) -> Result<(), String> {

@@ -229,10 +229,10 @@ impl Shard {
         let bandwidth = &mut participant.transport.bandwidth;
         let estimate = bandwidth.budget(now, given);
         let budget = Budget { estimate, limit, shed: self.load.shed() };
-        let forgotten = Targets::default();
-        let is_careful = self.estimator.parts.has(Part::Hysteresis);
-        let previous = if is_careful { &participant.targets } else { &forgotten };
-        participant.targets = allocate(now, budget, &wants, &layers, previous);
+        if !bandwidth.has(Part::Care) {
+            participant.targets = Targets::default();
+        }
+        participant.targets = allocate(now, budget, &wants, &layers, &participant.targets);
         let most = match participant.prefer.pictures {
             Pictures::Automatic => most,
             Pictures::SaveData | Pictures::SoundOnly => Bitrate::ZERO,

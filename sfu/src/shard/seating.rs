@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use simulcast::estimator::Part;
+
 use super::Shard;
 use crate::channel::ChannelKey;
 use crate::channel::assign::{Place, Wish, assign};
@@ -155,7 +157,8 @@ impl Shard {
         let Some(participant) = self.tables.participants.get_mut(member) else { return };
         participant.agenda.allocation = now;
         let Some(place) = participant.slot(slot) else { return };
-        place.subscription = Some(Subscription::new(key, publication, &place.spec));
+        let keyframes = self.estimator.parts.has(Part::Keyframes);
+        place.subscription = Some(Subscription::new(key, publication, &place.spec, keyframes));
         publication.subscribe(Subscriber { participant: member, slot });
         self.touch(member);
     }

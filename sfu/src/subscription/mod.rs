@@ -64,13 +64,20 @@ pub enum Part {
 }
 
 impl Subscription {
-    /// A publication in a slot with this receiver's payload types.
+    /// A publication in a slot with this receiver's payload types. `keyframes` tells whether pictures begin with one, as they do in a
+    /// server.
     #[must_use]
-    pub fn new(key: PublicationKey, publication: &Publication, slot: &SlotSpec) -> Self {
+    pub fn new(
+        key: PublicationKey,
+        publication: &Publication,
+        slot: &SlotSpec,
+        keyframes: bool,
+    ) -> Self {
         let selector = match slot.kind {
             // Sound has one layer and no keyframes: it flows at once.
             MediaKind::Audio => Selector::flowing(),
-            MediaKind::Video => Selector::paused(publication.spread()),
+            MediaKind::Video if keyframes => Selector::paused(publication.spread()),
+            MediaKind::Video => Selector::impatient(publication.spread()),
         };
         let carriages = Self::carriages(publication, slot);
         let (id, publisher) = (publication.spec.id, publication.owner);

@@ -83,6 +83,12 @@ impl Bandwidth {
         Self { settings, watch: None }
     }
 
+    /// Whether it has `part`: a server has them all.
+    #[must_use]
+    pub const fn has(&self, part: Part) -> bool {
+        self.settings.parts.has(part)
+    }
+
     /// What the link carries; `None` before anything is known.
     #[must_use]
     pub fn estimate(&self) -> Option<Bitrate> {
@@ -92,7 +98,7 @@ impl Bandwidth {
     /// The rate of the pacer.
     #[must_use]
     pub fn pacing(&self, now: Instant) -> Pace {
-        if !self.settings.parts.has(Part::Pacing) {
+        if !self.has(Part::Pacing) {
             return Pace::None;
         }
         match &self.watch {
@@ -118,7 +124,7 @@ impl Bandwidth {
     /// taken back is not tried again for seconds. No more than `GIVEN_MAX`.
     #[must_use]
     pub fn budget(&self, now: Instant, given: Bitrate) -> Bitrate {
-        if !self.settings.parts.has(Part::Budget) {
+        if !self.has(Part::Budget) {
             return self.settings.max;
         }
         let known = self.known_budget(now);
@@ -132,7 +138,7 @@ impl Bandwidth {
         let estimate = watch.estimator.estimate();
         let spent = |spending| watch.spent.rate(now, spending);
         let mut left = estimate - spent(Spending::Sound);
-        if self.settings.parts.has(Part::Repair) {
+        if self.has(Part::Repair) {
             // No more than half: a storm of losses must not stop what it is about.
             left = left - spent(Spending::Repair).min(estimate.scaled(1, 2));
         }

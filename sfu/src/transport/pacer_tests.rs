@@ -95,22 +95,40 @@ fn a_keyframe_is_hurried_and_more_is_refused() {
 #[test]
 fn a_keyframe_of_ten_frames_leaves_within_300_ms_and_never_faster_than_twice_the_estimate() {
     for estimate in [300, 1_000, 2_500] {
-        let (mut pacer, start) = pacer(Some(Bitrate::kbps(estimate * 11 / 10)));
-        let packets = u32::try_from(estimate * 1_000 / 3 / 8 / 1_000).unwrap();
-        for item in 0..packets {
-            pacer.push(start, Class::Video, 1_000, item).unwrap();
-        }
-        let bursts = bursts(&mut pacer, start);
-        let (last, _) = *bursts.last().unwrap();
+        let (last, bytes) = keyframe(estimate, Some(Bitrate::kbps(estimate * 11 / 10)));
         assert!(last <= 300, "{last}");
-        for (at, _) in &bursts {
-            let window = bursts.iter().filter(|(other, _)| (*at..*at + 40).contains(other));
-            let bytes: usize = window.map(|(_, packets)| packets * 1_000).sum();
-            // Of 40 ms at twice the estimate; one packet is the least that can leave.
-            let most = usize::try_from(estimate * 2 * 40 / 8).unwrap() + 1_000;
-            assert!(bytes <= most, "{bytes} of {most} from {at}");
-        }
+        assert!(bytes <= twice(estimate), "{bytes} of {}", twice(estimate));
     }
+}
+
+/// The same without a rate, as a transport without `Part::Pacing` has none: the row above would not hold.
+#[test]
+fn without_pacing_a_keyframe_leaves_faster_than_twice_the_estimate() {
+    for estimate in [300, 1_000, 2_500] {
+        let (_, bytes) = keyframe(estimate, None);
+        assert!(bytes > twice(estimate), "{bytes} of {}", twice(estimate));
+    }
+}
+
+/// A keyframe of ten frames at `estimate` kbit/s: by which millisecond it has left, and the most bytes of it within 40 ms.
+fn keyframe(estimate: u64, rate: Option<Bitrate>) -> (u128, usize) {
+    let (mut pacer, start) = pacer(rate);
+    let packets = u32::try_from(estimate * 1_000 / 3 / 8 / 1_000).unwrap();
+    for item in 0..packets {
+        pacer.push(start, Class::Video, 1_000, item).unwrap();
+    }
+    let bursts = bursts(&mut pacer, start);
+    let (last, _) = *bursts.last().unwrap();
+    let within = |at: u128| {
+        let window = bursts.iter().filter(|(other, _)| (at..at + 40).contains(other));
+        window.map(|(_, packets)| packets * 1_000).sum()
+    };
+    (last, bursts.iter().map(|(at, _)| within(*at)).max().unwrap())
+}
+
+/// Bytes of 40 ms at twice the estimate; one packet is the least that can leave.
+fn twice(estimate: u64) -> usize {
+    usize::try_from(estimate * 2 * 40 / 8).unwrap() + 1_000
 }
 
 #[test]

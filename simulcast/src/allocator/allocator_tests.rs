@@ -660,8 +660,9 @@ fn noise(state: &mut u64) -> u64 {
     state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33
 }
 
-/// Changes of each want in the 60 s after the first five, with a budget that is off by up to ±10 % each 100 ms.
-fn changes(seed: u64, budget: u64, wants: u32, remembers: bool) -> Vec<usize> {
+/// Changes of each want in the 60 s after the first five, with a budget that is off by up to ±10 % each 100 ms. Without care each
+/// allocation is made as if it were the first.
+fn changes(seed: u64, budget: u64, wants: u32, is_careful: bool) -> Vec<usize> {
     let class = |want| [Class::Visible, Class::Pinned, Class::Thumbnail][want as usize % 3];
     let wishes: Vec<Wish> = (0..wants).map(|want| camera(want, class(want), 720)).collect();
     let mut receiver = Receiver::new(wishes);
@@ -670,7 +671,7 @@ fn changes(seed: u64, budget: u64, wants: u32, remembers: bool) -> Vec<usize> {
     let mut changes = vec![0; wants as usize];
     for tenth in 0..650 {
         let wave = 900 + noise(&mut state) % 201;
-        if !remembers {
+        if !is_careful {
             receiver.targets = Targets::default();
         }
         let after = receiver.after(0, budget * wave / 1_000);
@@ -699,9 +700,11 @@ fn a_budget_that_trembles_does_not_make_pictures_flicker() {
     }
 }
 
-/// That the bound above is not met by chance.
+/// The same without care, at budgets that tremble around a step: the bound above would not hold.
 #[test]
-fn without_its_memory_the_allocator_flickers() {
-    let [changes] = changes(1, 500_000, 1, false)[..] else { panic!("one want") };
-    assert!(changes > 100, "{changes}");
+fn without_care_a_budget_that_trembles_makes_pictures_flicker() {
+    for budget in [150_000, 500_000, 1_500_000] {
+        let changes = changes(1, budget, 1, false);
+        assert!(changes[0] > 100, "{budget}: {changes:?}");
+    }
 }

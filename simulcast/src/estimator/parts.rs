@@ -28,8 +28,10 @@ pub enum Part {
     /// A budget for pictures: the owner's part. Without it every layer that is looked at goes, as in the cases of RFC 8867, whose
     /// sources obey the estimate themselves.
     Budget,
-    /// Care with steps up, and memory of those that failed: the owner's part.
-    Hysteresis,
+    /// Stepping up with care: the owner's part. Without it each allocation is made as if it were the first.
+    Care,
+    /// Joining another encoding at a keyframe: the owner's part.
+    Keyframes,
 }
 
 impl Parts {

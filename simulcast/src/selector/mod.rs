@@ -29,6 +29,8 @@ use track::{Fate, Track};
 #[derive(Clone, Copy, Debug)]
 pub struct Selector {
     spread: Spread,
+    /// Whether it waits for keyframes.
+    is_patient: bool,
     state: State,
     /// The frames of the encoding that flows.
     track: Track,
@@ -88,14 +90,21 @@ impl Selector {
     /// Nothing is wanted yet of a publication whose spatial ids stand for `spread`.
     #[must_use]
     pub const fn paused(spread: Spread) -> Self {
-        Self { spread, state: State::Paused, track: Track::NEW }
+        Self { spread, is_patient: true, state: State::Paused, track: Track::NEW }
+    }
+
+    /// The same, but another encoding goes on with any frame of its own, which cannot be decoded: a test proves by it that such frames
+    /// are seen.
+    #[must_use]
+    pub const fn impatient(spread: Spread) -> Self {
+        Self { is_patient: false, ..Self::paused(spread) }
     }
 
     /// All flows at once: sound, which has one layer and no keyframes.
     #[must_use]
     pub const fn flowing() -> Self {
         let current = LayerId::spatial(0);
-        Self { spread: Spread::Layers, state: State::Flowing { current }, track: Track::NEW }
+        Self { state: State::Flowing { current }, ..Self::paused(Spread::Layers) }
     }
 
     /// Wants `target` from here on; `None` for nothing.
@@ -143,8 +152,8 @@ impl Selector {
         if self.spread.encoding(next) != packet.encoding {
             return Verdict::Drop(DropReason::OtherLayer);
         }
-        let starts =
-            packet.info.starts_keyframe || (packet.info.starts_frame && packet.place.is_intra());
+        let is_intra = packet.place.is_intra() || !self.is_patient;
+        let starts = packet.info.starts_keyframe || packet.info.starts_frame && is_intra;
         if !starts || !packet.place.within.contains(next) {
             return Verdict::Drop(DropReason::NotAKeyframe);
         }

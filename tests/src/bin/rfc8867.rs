@@ -1,6 +1,6 @@
 //! Measures congestion control in the cases of RFC 8867 and prints each figure beside its bar, and str0m's beside ours.
 //!
-//! Ends with 0 if every row holds (with `--broken`: if each named row turns red), with 1 if one does not, and with 2 if the calibration fails or the call is wrong.
+//! Ends with 0 if every row holds, with 1 if one does not, and with 2 if the calibration fails or the call is wrong.
 
 use std::fs;
 use std::ops::RangeInclusive;
@@ -18,7 +18,7 @@ use tests::rfc8867::progress::Progress;
 use tests::rfc8867::report::{Outcome, Report};
 use tests::rfc8867::study::Study;
 use tests::rfc8867::trace::{self, Moment};
-use tests::rfc8867::{broken, cases, html, json, rows, table};
+use tests::rfc8867::{cases, html, json, rows, table};
 
 /// Congestion control in the cases of RFC 8867: ours, the bar, and str0m beside it.
 #[derive(Debug, Parser)]
@@ -44,12 +44,6 @@ struct Arguments {
     /// Ours without a part; may be given more than once.
     #[arg(long, value_name = "PART", value_parser = part)]
     without: Vec<Part>,
-    /// Runs what lacks a part in place of ours, and ends with 0 if each named row notices.
-    #[arg(long)]
-    broken: bool,
-    /// Of what is broken, only rows that are quick.
-    #[arg(long, requires = "broken")]
-    quick: bool,
     /// Only the calibration.
     #[arg(long)]
     calibrate: bool,
@@ -84,9 +78,6 @@ fn run(arguments: &Arguments) -> Result<Outcome, String> {
     })?;
     let known = known(arguments.known)?;
     let progress = Progress::new();
-    if arguments.broken {
-        return Ok(break_it(arguments, &all, &known, &progress));
-    }
     let calibration = if arguments.uncalibrated {
         Vec::new()
     } else {
@@ -146,16 +137,6 @@ fn measure(
     Ok(report)
 }
 
-/// Whether all that is broken is noticed.
-fn break_it(arguments: &Arguments, cases: &[Case], known: &Known, progress: &Progress) -> Outcome {
-    let (rows, seeds) = (rows::all(), &arguments.seeds);
-    let show = |done, all, what: &str| progress.show(done, all, what);
-    let noticed = broken::run(cases, &rows, known, seeds, arguments.quick, show);
-    progress.clear();
-    print!("{}", broken::table(&noticed));
-    if noticed.iter().all(|one| one.is_red) { Outcome::Holds } else { Outcome::Short }
-}
-
 fn chosen(all: &[Case], asked: &[String]) -> Result<Vec<Case>, String> {
     if let Some(unknown) = asked.iter().find(|asked| !all.iter().any(|case| case.is(asked))) {
         let names: Vec<&str> = all.iter().map(|case| case.name).collect();
@@ -197,7 +178,7 @@ fn part(text: &str) -> Result<Part, String> {
 }
 
 /// As they are called in a command.
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("estimate", Part::Estimate),
     ("delay", Part::Delay),
     ("loss", Part::Loss),
@@ -207,7 +188,8 @@ const PARTS: [(&str, Part); 10] = [
     ("queue-guard", Part::QueueGuard),
     ("pacing", Part::Pacing),
     ("repair", Part::Repair),
-    ("hysteresis", Part::Hysteresis),
+    ("care", Part::Care),
+    ("keyframes", Part::Keyframes),
 ];
 
 fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {

@@ -116,6 +116,23 @@ impl Stream {
         longest
     }
 
+    /// By how much later than the promptest of them the packets sent since `from` left, measured by their timestamps at `clock_rate`;
+    /// shortest first. What comes from a publisher without jitter waited so long in the server.
+    #[must_use]
+    pub fn waits(&self, from: SimTime, clock_rate: u32) -> Vec<Duration> {
+        let sent = || self.sent.values().filter(|(at, _)| *at >= from);
+        let Some((start, zero)) = sent().next() else { return Vec::new() };
+        let late = |at: SimTime, timestamp: u32| {
+            let captured = i64::from(timestamp.wrapping_sub(*zero).cast_signed()) * 1_000_000;
+            let left = i64::try_from(at.since(*start).as_micros()).expect("short");
+            left - captured / i64::from(clock_rate)
+        };
+        let mut late: Vec<i64> = sent().map(|(at, timestamp)| late(*at, *timestamp)).collect();
+        late.sort_unstable();
+        let first = late.first().copied().unwrap_or_default();
+        late.into_iter().map(|it| Duration::from_micros((it - first).unsigned_abs())).collect()
+    }
+
     /// How many packets were sent since `from`.
     #[must_use]
     pub fn sent_since(&self, from: SimTime) -> usize {
@@ -161,6 +178,14 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_left_later_than_its_timestamp_says_has_waited() {
+        // At 0, 20 and 40 ms by their timestamps.
+        let stream = stream(&[(5, 1, 0), (28, 2, 960), (45, 3, 1_920)]);
+        let waits = stream.waits(SimTime::ZERO, 48_000);
+        assert_eq!(waits, [0, 0, 3].map(Duration::from_millis));
+    }
 
     const fn ms(milliseconds: u64) -> SimTime {
         SimTime::milliseconds(milliseconds)

@@ -17,7 +17,7 @@ pub enum Algorithm {
 pub struct Settings {
     /// The most to send to the receiver; none for no limit.
     pub budget: Option<Bitrate>,
-    /// What the estimate is at the start; none for a server's.
+    /// The first estimate; none for a server's.
     pub start: Option<Bitrate>,
     /// What the estimate is made of.
     pub parts: Parts,

@@ -12,7 +12,6 @@
 //! runs them on all cores. That the model is the one in which the references' figures are known is checked by `calibration`.
 
 pub mod algorithm;
-pub mod broken;
 pub mod calibration;
 pub mod case;
 pub mod cases;

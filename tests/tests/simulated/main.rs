@@ -17,6 +17,7 @@ mod faults;
 mod keyframes;
 mod layers;
 mod overload;
+mod pressure;
 mod reasons;
 mod scale;
 mod shards;

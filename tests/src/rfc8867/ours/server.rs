@@ -195,8 +195,10 @@ impl Server {
     }
 
     /// How much of what was sent in the last second was sent again, from 0 to 1.
+    ///
+    /// The source takes it out of its target as the budget does of a server's; without [`Part::Repair`] neither does.
     pub fn repair_share(&mut self, now: SimTime) -> f64 {
-        self.repair.share(now)
+        if self.settings.parts.has(Part::Repair) { self.repair.share(now) } else { 0.0 }
     }
 
     /// How large the receiver sees what plays in its slots.

@@ -14,7 +14,7 @@ pub(super) struct Load {
     shed: Shed,
     /// The last window was busy.
     was_busy: bool,
-    /// When it last got busy, or one stage was taken back; calm since then, unless something is shed for want of calm.
+    /// When it last was not calm, or one stage was taken back.
     restless: Instant,
     /// When a stage was taken back.
     restored: Option<Instant>,

@@ -15,20 +15,23 @@ import { why } from "./why.js";
 
 const card = () => /** @type {HTMLElement} */ (document.getElementById("person"));
 
+/** Ends what the open card does. */
+let end = () => {};
+
 /** Opens beside the button; what had the focus has it again afterwards. @param {HTMLElement} button @param {Subject} subject */
 export function openCard(button, subject) {
   const element = card();
   const before = document.activeElement;
+  end();
   call.peek()?.watch(true);
-  const end = effect(() => draw(subject));
+  end = effect(() => draw(subject));
   element.ontoggle = (event) => {
-    if (/** @type {ToggleEvent} */ (event).newState === "closed") {
-      end();
-      call.peek()?.watch(false);
-      link.value = null;
-    }
+    if (/** @type {ToggleEvent} */ (event).newState !== "closed") return;
+    end();
+    call.peek()?.watch(false);
+    link.value = null;
     const focused = element.contains(document.activeElement) || document.activeElement === document.body;
-    if (/** @type {ToggleEvent} */ (event).newState === "closed" && focused && before instanceof HTMLElement) before.focus();
+    if (focused && before instanceof HTMLElement) before.focus();
   };
   element.setAttribute("role", "dialog");
   element.setAttribute("aria-label", subject.person.about.peek().name);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use simulcast::allocator::{Budget, Targets, WantId, allocate};
-use simulcast::estimator::Part;
+use simulcast::estimator::{Part, Probes};
 use simulcast::{Bitrate, Layer};
 
 use super::Shard;
@@ -14,7 +14,7 @@ use crate::command::Pictures;
 use crate::drop::DropReason;
 use crate::event::{Event, LostReason, Outcome, Reason, Speaker};
 use crate::media::MediaKind;
-use crate::metrics::{Direction, ProbeStage};
+use crate::metrics::{Direction, Pause, ProbeOutcome};
 use crate::packet::feedback::{self, BLOCKS_MAX, ReportBlock};
 use crate::publication::demand::Demand;
 use crate::publication::receive::Reception;
@@ -189,9 +189,10 @@ impl Shard {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         participant.transport.bandwidth.timeout(now);
         participant.follow_estimate(now);
-        let (begun, found) = participant.transport.bandwidth.count_probes();
-        self.counters.probes.add(ProbeStage::Begun, begun.into());
-        self.counters.probes.add(ProbeStage::Found, found.into());
+        let Probes { made, more, less } = participant.transport.bandwidth.count_probes();
+        self.counters.probes.add(ProbeOutcome::Sent, made.into());
+        self.counters.probes.add(ProbeOutcome::FoundMore, more.into());
+        self.counters.probes.add(ProbeOutcome::FoundLess, less.into());
         let id = participant.id;
         if let Some(outlook) = participant.transport.bandwidth.outlook(now) {
             self.tell(Event::Outlook(id, outlook));
@@ -258,6 +259,11 @@ impl Shard {
             if !subscription.is_carried() {
                 outcome = Outcome::of(Reason::Codec);
             } else if let (Some(target), Some(publication)) = (target, publication) {
+                if let (Some(_), None) = (subscription.selector.current(), target.layer)
+                    && let Some(pause) = Pause::of(target.reason)
+                {
+                    self.counters.pauses.count(pause);
+                }
                 outcome = subscription.aim(target, publication);
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));

@@ -18,6 +18,7 @@ use crate::packet::stun::BindingRequest;
 use crate::publication::history::HistoryKey;
 use crate::publication::streams::{Origin, Role};
 use crate::publication::{Feed, Incoming, Publication, PublicationKey, Received, Subscriber};
+use crate::subscription::Subscription;
 use crate::subscription::forward::{Clocks, Course, Offered, Taken};
 use crate::transport::Handshake;
 use crate::transport::ice::Verdict;
@@ -103,6 +104,11 @@ impl Shard {
         if !participant.told.connected && participant.transport.is_connected() {
             participant.told.connected = true;
             participant.agenda.allocation = now;
+            for slot in &participant.slots {
+                if slot.subscription.as_ref().is_some_and(Subscription::is_carried) {
+                    participant.awaits.begin(slot.spec.kind);
+                }
+            }
             let id = participant.id;
             self.tell(Event::Connected(id));
         }

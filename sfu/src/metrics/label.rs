@@ -110,21 +110,8 @@ label!(
     Failed = "failed",
     FingerprintMismatch = "fingerprint_mismatch"
 );
-label!(
-    ProbeOutcome,
-    "outcome",
-    Sent = "sent",
-    FoundMore = "found_more",
-    FoundLess = "found_less"
-);
-label!(
-    Pause,
-    "reason",
-    Paused = "paused",
-    Chosen = "chosen",
-    Hidden = "hidden",
-    Server = "server"
-);
+label!(ProbeOutcome, "outcome", Sent = "sent", FoundMore = "found_more", FoundLess = "found_less");
+label!(Pause, "reason", Paused = "paused", Chosen = "chosen", Hidden = "hidden", Server = "server");
 label!(
     Shed,
     "sheds",

@@ -60,6 +60,7 @@ impl Shard {
             return;
         }
         self.tell_losses(now, key);
+        self.follow_losses(now, key);
         self.ask_for_keyframes(now, key);
         self.tell_arrivals(now, key);
         self.tell_uplink(now, key);
@@ -97,6 +98,29 @@ impl Shard {
                 });
             }
         }
+    }
+
+    /// Lets receivers know, here and on other shards, of what is missing for so long that they see it.
+    fn follow_losses(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get(key) else { return };
+        let mut changed = Vec::new();
+        for key in &participant.publications {
+            if let Some(publication) = self.tables.publications.get_mut(*key)
+                && publication.spec.source.kind() == MediaKind::Video
+                && publication.spec.feedback.nack
+                && publication.follow_losses(now)
+            {
+                changed.push(*key);
+            }
+        }
+        changed.into_iter().for_each(|key| self.tell_hindrance(key));
+    }
+
+    /// Tells other shards what hinders a publication.
+    pub(super) fn tell_hindrance(&mut self, key: PublicationKey) {
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        let hindrance = publication.hindrance;
+        self.relay_about(key, &Message::Hindered { publication: key, hindrance });
     }
 
     /// PLI or FIR to the publisher, as often as [`KeyframeDemand`](crate::publication::demand::KeyframeDemand) allows.
@@ -264,7 +288,8 @@ impl Shard {
                 {
                     self.counters.pauses.count(pause);
                 }
-                outcome = subscription.aim(target, publication);
+                let lines = slot.view.height;
+                outcome = subscription.aim(now, target, publication, lines);
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));
                 if target.layer.is_none() {

@@ -170,9 +170,14 @@ export class Tile {
     return this.own ? null : this.kind === "screen" ? this.person.screenSlot.value : this.person.cameraSlot.value;
   }
 
+  /** Of its picture, in pixels. */
+  get size() {
+    return `${this.video?.videoWidth ?? 0} × ${this.video?.videoHeight ?? 0}`;
+  }
+
   get #why() {
     const { slot } = this;
-    return slot && why(slot, this.person.about.value.name, null);
+    return slot && why(slot, this.person.about.value.name, null, this.size);
   }
 
   /** @param {{ camera: boolean, hidden: boolean, stalled: boolean, paused: boolean, soft: string | null }} picture */

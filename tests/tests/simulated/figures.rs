@@ -147,10 +147,15 @@ fn probes_are_counted_by_what_they_found() {
         };
         let (_, wide) = meeting(seed, &[&join[..], &[Step::Run(secs(5))]].concat());
         let [sent, more, less] = probes(&wide);
-        assert!(sent >= 2 && more >= 1 && more + less <= sent, "seed {seed}: {sent}, {more}, {less}");
+        assert!(
+            sent >= 2 && more >= 1 && more + less <= sent,
+            "seed {seed}: {sent}, {more}, {less}"
+        );
         let narrow = Step::Downlink { of: BOB, link: Link { kbps: 300, ..WIDE } };
-        let (_, narrow) =
-            meeting(seed, &[&join[..], &[Step::Run(secs(5)), narrow, Step::Run(secs(40))]].concat());
+        let (_, narrow) = meeting(
+            seed,
+            &[&join[..], &[Step::Run(secs(5)), narrow, Step::Run(secs(40))]].concat(),
+        );
         let [sent_later, more_later, less_later] = probes(&narrow);
         let found = more_later + less_later;
         assert!(sent_later > sent && found <= sent_later, "seed {seed}: {sent_later}, {found}");

@@ -184,6 +184,7 @@ mod tests {
             Error::BadChannel,
             Error::BadSdp(SdpError::TooLong),
             Error::BadView(String::new()),
+            Error::BadLimit(String::new()),
             Error::Unsupported,
             Error::TooMany,
             Error::ChannelFull,

@@ -138,26 +138,3 @@ async fn cut_off(changes_a_second: u32) {
     );
     assert!(told.len() > 256, "more than a queue's worth was on its way: {}", told.len());
 }
-
-#[tokio::test(start_paused = true)]
-async fn what_limits_a_track_reaches_the_media_plane_once() {
-    let (server, mut thread) = start().await;
-    let (mut sam, _) = Client::join(server.address(), "c", "Sam").await;
-    let limited = |mid: &str, by: Option<&str>| json!({ "op": "limited", "mid": mid, "by": by });
-    assert_eq!(sam.ask(&limited("1", Some("cpu"))).await["code"], "bad_limit", "nothing is sent");
-    connect(&mut sam, &mut thread, CALL).await;
-    // A slot is no track.
-    assert_eq!(sam.ask(&limited("7", Some("cpu"))).await["code"], "bad_limit");
-    assert_eq!(sam.ask(&limited("1", Some("weather"))).await["code"], "bad_json");
-    for by in [None, Some("bandwidth"), Some("bandwidth"), Some("cpu"), None, None] {
-        sam.send(&limited("1", by)).await;
-    }
-    for expected in [Some(Shortage::Upload), Some(Shortage::Device), None] {
-        let command = thread.carry_out().await;
-        let Command::Hinder { shortage, .. } = command else { panic!("{command:?}") };
-        assert_eq!(shortage, expected);
-    }
-    // Nothing else was told: what comes next is what is asked next.
-    sam.send(&json!({ "op": "prefer", "mode": "automatic" })).await;
-    assert!(matches!(thread.carry_out().await, Command::Prefer { .. }));
-}

@@ -4,42 +4,33 @@
 
 /** As often as somebody would look again; what the browser says swings no faster. */
 const LOOK_MS = 2000;
-
-/** Of a connection that has just ended. @type {Map<string, {}>} */
-const NOTHING = new Map();
+/** @type {("bandwidth" | "cpu")[]} */
+const WORST = ["bandwidth", "cpu"];
 
 /** What limits a sender, of whose encodings one may be limited and another not. @param {Iterable<{ qualityLimitationReason?: string }>} stats @returns {Limit} */
 export function limit(stats) {
-  const reasons = new Set([...stats].map((one) => one.qualityLimitationReason));
-  return reasons.has("bandwidth") ? "bandwidth" : reasons.has("cpu") ? "cpu" : null;
+  const reasons = [...stats].map((one) => one.qualityLimitationReason);
+  return WORST.find((one) => reasons.includes(one)) ?? null;
 }
 
-export class Limits {
-  /** @type {Map<string, Limit | undefined>} */ #told = new Map();
-  #timer = setInterval(() => this.look(), LOOK_MS);
-
-  /** @param {Iterable<RTCRtpTransceiver>} senders @param {(mid: string, by: Limit) => unknown} tell */
-  constructor(senders, tell) {
-    this.senders = senders;
-    this.tell = tell;
-  }
-
-  async look() {
-    for (const { mid, sender } of this.senders) {
+/**
+ * `look`: asks now. `again`: the server may have missed what was told last.
+ * @param {Iterable<RTCRtpTransceiver>} senders
+ * @param {(mid: string, by: Limit) => unknown} tell
+ */
+export function watchLimits(senders, tell) {
+  /** @type {Map<string, Limit>} */ const told = new Map();
+  const look = async () => {
+    for (const { mid, sender, receiver } of senders) {
+      if (mid === null || receiver.track.kind === "audio") continue;
       // Nothing limits a picture that is not sent.
-      const by = mid !== null && sender.track?.kind === "video" ? limit((await sender.getStats().catch(() => NOTHING)).values()) : null;
-      if (mid === null || by === (this.#told.has(mid) ? this.#told.get(mid) : null)) continue;
-      this.#told.set(mid, by);
-      this.tell(mid, by);
+      const by = sender.track ? limit((await sender.getStats()).values()) : null;
+      if (by === told.get(mid)) continue;
+      told.set(mid, by);
+      tell(mid, by);
     }
-  }
-
-  /** The server may have missed what was told last. */
-  again() {
-    for (const mid of this.#told.keys()) this.#told.set(mid, undefined);
-  }
-
-  stop() {
-    clearInterval(this.#timer);
-  }
+  };
+  // A connection that has just ended has no statistics.
+  const timer = setInterval(() => look().catch(() => {}), LOOK_MS);
+  return { look, again: () => told.clear(), stop: () => clearInterval(timer) };
 }

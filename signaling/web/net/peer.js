@@ -5,7 +5,7 @@
 
 import { preferCodecs } from "./codecs.js";
 import { cameraEncodings, fitEncodings, screenEncodings, wantEncodings } from "./encodings.js";
-import { Limits } from "./limits.js";
+import { watchLimits } from "./limits.js";
 import { Slots } from "./slots.js";
 import { MediaWatch } from "./watch.js";
 
@@ -53,7 +53,7 @@ export class Peer {
     this.connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.#addSenders(tracks, codec, cameraSize);
     this.slots = new Slots(this.connection, codec);
-    this.limits = new Limits([...this.#senders.values()], onLimit);
+    this.limits = watchLimits([...this.#senders.values()], onLimit);
     this.#watch = new MediaWatch(this.connection, (verdict) => this.#judge(verdict));
   }
 

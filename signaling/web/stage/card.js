@@ -11,7 +11,7 @@ import { why } from "./why.js";
 
 /** @import { Assignment } from "../net/socket.js" */
 /** @import { Person } from "../state/store.js" */
-/** @typedef {{ id: string, person: Person, own: boolean, kind: "camera" | "screen", element: HTMLElement, slot: Assignment | null }} Subject */
+/** @typedef {{ id: string, person: Person, own: boolean, kind: "camera" | "screen", element: HTMLElement, slot: Assignment | null, size: string }} Subject */
 
 const card = () => /** @type {HTMLElement} */ (document.getElementById("person"));
 

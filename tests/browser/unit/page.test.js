@@ -150,10 +150,10 @@ test("whose side it is on is named with whoever it is", () => {
   const [slot] = recorded.slots;
   const words = (/** @type {Reason} */ reason) => Object.values(why({ ...slot, reason }, "Mira", null, "640 × 360") ?? {});
   assert.deepEqual(Object.values(why(slot, "Mira", null, "") ?? {}), ["Confab", "The link between two servers is full."]);
-  assert.deepEqual(words("upload"), ["Mira’s upload", "Mira’s connection has no room to send a larger picture just now."]);
+  assert.deepEqual(words("upload"), ["Mira’s upload", "Mira’s connection carries no larger picture."]);
   assert.deepEqual(words("busy"), ["Mira’s device", "Mira’s device is busy and sends a smaller picture."]);
-  assert.deepEqual(words("source"), ["what Mira sends", "The picture has 640 × 360 pixels; there is no larger one."]);
-  assert.deepEqual(words("loss"), ["the way", "Part of the picture was lost between Mira and Confab; it is being sent again."]);
+  assert.deepEqual(words("source"), ["the source", "There is no larger picture than 640 × 360."]);
+  assert.deepEqual(words("loss"), ["the way", "Part of Mira’s picture was lost on the way; it is being sent again."]);
 });
 
 test("a picture is soft where a larger one could be seen, and paused where one could be and none comes", () => {

@@ -301,7 +301,7 @@ table! {
     rtcp_packets: Series<Direction, 2>, "confab_rtcp_packets_total", "RTCP compounds.";
     nacked_packets: Series<Direction, 2>, "confab_nacked_packets_total", "Packets asked for again by NACK.";
     keyframe_requests: Series<Direction, 2>, "confab_keyframe_requests_total", "Keyframes asked for by PLI or FIR.";
-    switches: Series<MediaKind, 2>, "confab_switches_total", "Times a slot went on with another layer or publication.";
+    switches: Series<MediaKind, 2>, "confab_switches_total", "Times a slot began, or went on with another layer or publication.";
     pauses: Series<Pause, 4>, "confab_pauses_total", "Times a picture that flowed to a receiver was paused, by reason.";
 
     // Counted by whoever drops.

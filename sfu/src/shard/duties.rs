@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use simulcast::allocator::{Budget, Targets, WantId, allocate};
+use simulcast::allocator::{Budget, Target, Targets, WantId, allocate};
 use simulcast::estimator::{Part, Probes};
-use simulcast::{Bitrate, Layer};
+use simulcast::{Bitrate, Layer, Spread};
 
 use super::Shard;
 use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_INTERVAL};
@@ -14,7 +14,7 @@ use crate::command::Pictures;
 use crate::drop::DropReason;
 use crate::event::{Event, LostReason, Outcome, Reason, Speaker};
 use crate::media::MediaKind;
-use crate::metrics::{Direction, Pause, ProbeOutcome};
+use crate::metrics::{Counters, Direction, Pause, ProbeOutcome};
 use crate::packet::feedback::{self, BLOCKS_MAX, ReportBlock};
 use crate::publication::demand::Demand;
 use crate::publication::receive::Reception;
@@ -283,13 +283,10 @@ impl Shard {
             if !subscription.is_carried() {
                 outcome = Outcome::of(Reason::Codec);
             } else if let (Some(target), Some(publication)) = (target, publication) {
-                if let (Some(_), None) = (subscription.selector.current(), target.layer)
-                    && let Some(pause) = Pause::of(target.reason)
-                {
-                    self.counters.pauses.count(pause);
-                }
                 let lines = slot.view.height;
                 outcome = subscription.aim(now, target, publication, lines);
+                let layers = (before.layer, outcome.layer);
+                count_change(&mut self.counters, layers, target, publication.spread());
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));
                 if target.layer.is_none() {
@@ -391,6 +388,25 @@ impl Shard {
                 self.tell(Event::Speakers(id, speakers));
             }
         }
+    }
+}
+
+/// Counts what became of the layer that flowed to a receiver: a pause, or another layer of the same stream. Where another encoding
+/// goes on, whatever forwards its first packet has counted that.
+fn count_change(
+    counters: &mut Counters,
+    (before, after): (Option<u8>, Option<u8>),
+    target: &Target,
+    spread: Spread,
+) {
+    match (before, after) {
+        (Some(_), None) if target.layer.is_none() => {
+            Pause::of(target.reason).into_iter().for_each(|pause| counters.pauses.count(pause));
+        }
+        (Some(before), Some(after)) if before != after && spread == Spread::Layers => {
+            counters.switches.count(MediaKind::Video);
+        }
+        (Some(_) | None, _) => {}
     }
 }
 

@@ -213,6 +213,7 @@ impl Shard {
         let (start, start_ntp) = (self.config.start, self.config.start_ntp);
         let clocks = Clocks { start, start_ntp, publisher };
         let Some(offered) = Offered::new(publication, history, &clocks) else { return };
+        let kind = publication.spec.source.kind();
         let subscribers = publication.subscribers();
         for (place, subscriber) in subscribers.iter().enumerate() {
             self.fetch_receivers(subscribers.get(place..).unwrap_or_default());
@@ -221,6 +222,9 @@ impl Shard {
             match receiver.offer(now, subscriber.slot, &offered) {
                 Ok(course) => {
                     self.ready.insert(subscriber.participant);
+                    if course == Course::Switched {
+                        self.counters.switches.count(kind);
+                    }
                     if late && course == Course::Switched {
                         let caught_up =
                             receiver.catch_up(now, subscriber.slot, publication, &offered, &clocks);

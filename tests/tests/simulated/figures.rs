@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sfu::MediaKind;
 use sfu::metrics::{Counters, Number, Pause, ProbeOutcome, Snapshot};
+use tests::client::picture::svc::Svc;
 use tests::client::{Devices, Person};
+use tests::codec::Codec;
 use tests::meeting::Meeting;
 use tests::plan::{Link, Step, WIDE, ms, run_on, secs};
 
@@ -160,5 +162,39 @@ fn probes_are_counted_by_what_they_found() {
         let found = more_later + less_later;
         assert!(sent_later > sent && found <= sent_later, "seed {seed}: {sent_later}, {found}");
         assert!(less_later > less, "seed {seed}: {less_later}, {less}");
+    }
+}
+
+/// Bob's tile grows and shrinks: every change of what he decodes is a switch, and so is the beginning; of encodings, and of layers of one
+/// stream.
+#[test]
+fn switches_are_as_many_as_changes_of_what_is_seen() {
+    let svc = Devices::layered(Codec::Vp9, Svc::Key);
+    for with in [Devices::ALL, svc] {
+        for seed in SEEDS {
+            let only_eyes = Devices { camera: false, microphone: false, ..Devices::ALL };
+            let mut steps = vec![
+                Step::Joins { who: ALICE, with },
+                Step::Joins { who: BOB, with: only_eyes },
+                Step::Run(secs(5)),
+                Step::Sees { who: BOB, of: ALICE, layer: 2 },
+            ];
+            for height in [180, 720, 360, 720] {
+                steps.extend([Step::Views { who: BOB, height }, Step::Run(secs(4))]);
+            }
+            let (meeting, counters) = meeting(seed, &steps);
+            let played = meeting.seat(BOB).client.slots().iter().flat_map(|slot| &slot.played);
+            let camera = ALICE.publication(sfu::Source::Camera).0;
+            // The largest layer of each picture, in the order of pictures.
+            let mut pictures = std::collections::BTreeMap::<u32, u8>::new();
+            for (_, stamp) in played.filter(|(_, stamp)| stamp.publication == camera) {
+                let largest = pictures.entry(stamp.number).or_default();
+                *largest = stamp.layer.max(*largest);
+            }
+            let layers: Vec<u8> = pictures.into_values().collect();
+            let changes = layers.windows(2).filter(|pair| pair[0] != pair[1]).count() as u64;
+            assert!(changes >= 4, "seed {seed}: {changes}");
+            assert_eq!(counters.switches.of(MediaKind::Video), changes + 1, "seed {seed}");
+        }
     }
 }

@@ -175,6 +175,11 @@ impl EncodingState {
         self.demand.want(now);
     }
 
+    /// Whether media of it arrives.
+    pub(super) fn flows(&self, now: Instant) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.is_active(now))
+    }
+
     /// Whether it has a spatial layer above `spatial`, whether or not that arrives.
     pub(super) fn has_larger(&self, now: Instant, spatial: u8) -> bool {
         self.layers.all(now, &self.frames).any(|layer| layer.id.spatial > spatial)

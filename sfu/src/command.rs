@@ -7,6 +7,7 @@ use simulcast::Bitrate;
 use thiserror::Error;
 
 use crate::media::{ChannelId, ParticipantId, PublicationId, PublicationSpec, SlotId, SlotSpec};
+use crate::publication::hindrance::Shortage;
 use crate::transport::dtls::Fingerprint;
 use crate::transport::srtp::KeyingMaterial;
 
@@ -61,6 +62,15 @@ pub enum Command {
         /// Pictures at all?
         pictures: Pictures,
     },
+    /// What a publisher's client says it is short of, so that it sends less of a picture than it would.
+    Hinder {
+        /// Whose.
+        participant: ParticipantId,
+        /// Which of their tracks.
+        publication: PublicationId,
+        /// `None` for nothing.
+        shortage: Option<Shortage>,
+    },
     /// Ends a participant and everything it owns.
     Leave {
         /// Whose.
@@ -80,6 +90,7 @@ impl Command {
             | Self::Silence { participant, .. }
             | Self::View { participant, .. }
             | Self::Prefer { participant, .. }
+            | Self::Hinder { participant, .. }
             | Self::Leave { participant } => *participant,
         }
     }

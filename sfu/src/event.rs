@@ -119,6 +119,14 @@ pub enum Reason {
     Server,
     /// The receiver can decode none of its formats.
     Codec,
+    /// Its publisher's network carries no larger picture, as the publisher's client says.
+    Upload,
+    /// Its publisher's device can make no larger picture, as the publisher's client says.
+    Busy,
+    /// The largest picture that its publisher has flows, and the view has room for more.
+    Source,
+    /// Part of it was lost on the way from its publisher and is asked for again.
+    Loss,
     /// Its publisher sends no keyframe when asked: what flows begins, or grows, with the next one that comes by itself.
     Keyframe,
 }

@@ -343,6 +343,13 @@ impl Room {
                     .and_then(|s| s.set_prefer(budget, pictures));
                 self.commands(command).await
             }
+            Ask::Limited { mid, by } => {
+                match self.sessions.get_mut(&participant).map(|session| session.limit(&mid, by)) {
+                    Some(Ok(command)) => self.commands(command).await,
+                    Some(Err(error)) => Err((error, None)),
+                    None => Ok(()),
+                }
+            }
             Ask::Watch { link } => {
                 if let Some(session) = self.sessions.get_mut(&participant) {
                     session.watch(link);

@@ -51,6 +51,9 @@ pub enum Error {
     /// A `view` of something that is no slot.
     #[error("mid {0:?} is no slot of this participant")]
     BadView(String),
+    /// A `limited` of something that is no track.
+    #[error("mid {0:?} is no track of this participant")]
+    BadLimit(String),
     /// An offer without anything Confab can carry.
     #[error(
         "nothing in this offer can be carried: no audio or video m-line with a codec Confab knows"
@@ -110,6 +113,7 @@ impl Error {
             Self::BadChannel => ("bad_channel", Peer, StatusCode::BAD_REQUEST, None),
             Self::BadSdp(_) => ("bad_sdp", Peer, StatusCode::BAD_REQUEST, None),
             Self::BadView(_) => ("bad_view", Peer, StatusCode::BAD_REQUEST, None),
+            Self::BadLimit(_) => ("bad_limit", Peer, StatusCode::BAD_REQUEST, None),
             Self::Unsupported => ("unsupported", Peer, StatusCode::NOT_ACCEPTABLE, None),
             Self::TooMany => ("too_many", Peer, StatusCode::TOO_MANY_REQUESTS, Some(4008)),
             Self::ChannelFull => ("channel_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None),
@@ -180,6 +184,7 @@ mod tests {
             Error::BadChannel,
             Error::BadSdp(SdpError::TooLong),
             Error::BadView(String::new()),
+            Error::BadLimit(String::new()),
             Error::Unsupported,
             Error::TooMany,
             Error::ChannelFull,

@@ -39,6 +39,13 @@ async fn the_page_and_what_operators_look_at_are_served() {
         "confab_sockets 1",
         "confab_sessions 1",
         "confab_session_channels 1",
+        "confab_datagrams_total{direction=\"sent\"} 0",
+        "confab_subscriptions 0",
+        "# TYPE confab_first_media_seconds histogram",
+        "confab_first_media_seconds_bucket{kind=\"audio\",le=\"0.25\"} 0",
+        "confab_first_media_seconds_sum{kind=\"video\"} 0.000000",
+        "confab_estimate_bits_per_second_bucket{le=\"+Inf\"} 0",
+        "confab_estimate_bits_per_second_count 0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
     }

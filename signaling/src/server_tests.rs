@@ -248,19 +248,6 @@ async fn mistakes_are_told_and_the_socket_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_above_the_bound_closes_the_socket() {
-    let (server, _thread) = start().await;
-    let mut sam = Client::open(server.address()).await;
-    let fits = format!(r#"{{"op":"{}"}}"#, "x".repeat(socket::MESSAGE_BYTES_MAX - 9));
-    assert_eq!(fits.len(), socket::MESSAGE_BYTES_MAX);
-    sam.send_text(&fits).await;
-    assert_eq!(sam.next().await["code"], "unknown_op");
-    sam.send_raw(Message::text(fits + " ")).await;
-    let (last, code) = sam.until_closed().await;
-    assert_eq!((last[0]["code"].as_str(), code), (Some("too_large"), 1009));
-}
-
-#[tokio::test(start_paused = true)]
 async fn more_messages_than_a_client_needs_close_the_socket() {
     let (server, _thread) = start().await;
     let mut sam = Client::open(server.address()).await;
@@ -596,5 +583,7 @@ async fn an_empty_channel_ends_and_its_name_begins_anew() {
 #[path = "server_http_tests.rs"]
 mod http;
 
+#[path = "server_message_tests.rs"]
+mod message;
 #[path = "server_patience_tests.rs"]
 mod patience;

@@ -8,6 +8,7 @@ use sfu::command::{
 };
 use sfu::event::{Assignment, LostReason, Outlook};
 use sfu::media::{ChannelId, MediaKind, ParticipantId, PublicationId};
+use sfu::publication::hindrance::Shortage;
 use sfu::relay::ShardIndex;
 use simulcast::Bitrate;
 use tokio::sync::OwnedSemaphorePermit;
@@ -59,6 +60,13 @@ pub enum Ask {
         /// Pictures at all?
         pictures: Pictures,
     },
+    /// That others know what keeps a track of its own small.
+    Limited {
+        /// Its m-line.
+        mid: String,
+        /// `None` for nothing.
+        by: Option<Shortage>,
+    },
     /// To be told of the link, or no longer.
     Watch {
         /// Which of both.
@@ -89,6 +97,8 @@ pub struct Session {
     assigned: Vec<Assignment>,
     /// Of each track, what was told last of its encodings.
     wanted: Vec<(PublicationId, Vec<bool>)>,
+    /// Of each track, what its client says that limits it: a change alone is news.
+    limited: BTreeMap<PublicationId, Shortage>,
     wish: Option<Wish>,
     /// What is known of its link.
     outlook: Option<Outlook>,
@@ -157,6 +167,7 @@ impl Session {
             waiting: VecDeque::new(),
             assigned: Vec::new(),
             wanted: Vec::new(),
+            limited: BTreeMap::new(),
             wish: None,
             outlook: None,
             watches: false,
@@ -237,6 +248,7 @@ impl Session {
         if fresh {
             self.assigned.clear();
             self.wanted.clear();
+            self.limited.clear();
         }
         self.connection = Some(Connection { agreed: negotiated.agreed, shard, joining });
         self.wish = self.wish.take().filter(|wish| !self.has(wish.slots));
@@ -357,6 +369,7 @@ impl Session {
             self.connection = None;
             self.assigned.clear();
             self.wanted.clear();
+            self.limited.clear();
             self.wish = None;
             self.outlook = None;
             self.link.tell(Notice::Failed { error: Error::MediaLost(reason), offer: None });
@@ -498,6 +511,24 @@ impl Session {
             by_slot.insert(slot, View { slot, width: *width, height: *height, priority });
         }
         Ok(Command::View { participant: self.id, views: by_slot.into_values().collect() })
+    }
+
+    /// What limits a track, for the media plane, where that is news.
+    ///
+    /// # Errors
+    /// [`Error::BadLimit`] where `mid` is no track of this participant: the client's fault.
+    pub fn limit(&mut self, mid: &str, by: Option<Shortage>) -> Result<Option<Command>, Error> {
+        let agreed = self.connection.as_ref().map(|connection| &connection.agreed);
+        let publication = agreed.and_then(|agreed| agreed.publication(mid));
+        // Echoed, hence cut.
+        let publication =
+            publication.ok_or_else(|| Error::BadLimit(mid.chars().take(16).collect()))?;
+        let before = match by {
+            Some(by) => self.limited.insert(publication, by),
+            None => self.limited.remove(&publication),
+        };
+        let command = Command::Hinder { participant: self.id, publication, shortage: by };
+        Ok((before != by).then_some(command))
     }
 
     /// The last command, where the media plane knows this participant.

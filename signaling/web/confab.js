@@ -268,6 +268,7 @@ export class Call extends EventTarget {
     if (goesOn && this.#peer) {
       const peer = this.#peer;
       peer.slots.grow(this.#counts);
+      peer.limits.again();
       peer.negotiate({ restart: peer.state !== "connected" });
     } else {
       this.#renewedAt = -Infinity;
@@ -309,6 +310,7 @@ export class Call extends EventTarget {
       offer: (sdp, tracks) => this.#offer(sdp, tracks),
       onState: (state) => peer === this.#peer && this.#mediaState(state),
       onSlots: () => peer === this.#peer && this.#slotsKnown(),
+      onLimit: (mid, by) => peer === this.#peer && this.#socket.send({ op: "limited", mid, by }),
       onError: (error) => peer === this.#peer && this.#offerFailed(error),
     });
     this.#peer = peer;

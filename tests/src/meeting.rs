@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sfu::command::{Command, CommandError, CommandId, View};
 use sfu::config::{Limits, ShardConfig};
+use sfu::metrics::Counters;
 use sfu::net::batch::{Ecn, Fill, Path, RecvBatch, SendBatch};
 use sfu::relay::mesh;
 use sfu::transport::dtls::Certificate;
@@ -329,6 +330,14 @@ impl Meeting {
         }
         media.values_mut().for_each(|numbers| numbers.sort_unstable());
         media
+    }
+
+    /// The newest counters that a shard told: of one second or less ago. `None` before the first.
+    #[must_use]
+    pub fn counters(&self) -> Option<&Counters> {
+        self.events.iter().rev().find_map(|(_, event)| {
+            if let Event::Metrics(snapshot) = event { Some(snapshot.counters()) } else { None }
+        })
     }
 
     /// Whether every packet came, once, and in order.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sfu::command::{Command, Pictures, Silenced, Voice};
 use sfu::event::{Outcome, Reason};
+use sfu::publication::hindrance::Shortage;
 use sfu::{Event, Source};
 use simulcast::Bitrate;
 use tools::simnet::jitter::Jitter;
@@ -75,6 +76,8 @@ pub enum Step {
     Views { who: Person, height: u16 },
     /// Wants at most so much.
     Prefers { who: Person, budget: Option<Bitrate>, pictures: Pictures },
+    /// Sends no more than the lowest encodings of the camera, whatever is wanted, and says why, or says nothing of it.
+    Limited { who: Person, encodings: usize, by: Option<Shortage> },
     /// Has another address from one packet to the next.
     Moves { who: Person, place: u8 },
     /// Restarts ICE.
@@ -241,6 +244,7 @@ impl Running {
                     pictures,
                 });
             }
+            Step::Limited { who, encodings, by } => self.limited(who, encodings, by),
             Step::Moves { who, place } => self.meeting.move_to(who, place),
             Step::RestartsIce { who, generation } => self.meeting.restart_ice(who, generation),
             Step::Busy { permille } => self.meeting.busy_permille = permille,
@@ -275,6 +279,12 @@ impl Running {
             Step::WasRepaired { who } => return self.was_repaired(who),
         }
         Ok(())
+    }
+
+    fn limited(&mut self, who: Person, encodings: usize, shortage: Option<Shortage>) {
+        self.meeting.client(who).hold_back(encodings);
+        let (participant, publication) = (who.participant(), who.publication(Source::Camera));
+        self.meeting.command(Command::Hinder { participant, publication, shortage });
     }
 
     fn silenced(&mut self, who: Person, source: Source, silenced: bool) {

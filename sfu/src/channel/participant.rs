@@ -56,6 +56,8 @@ pub struct Participant {
     pub cname: ArrayString<16>,
     /// What signaling was told last of its slots.
     pub told: Told,
+    /// What it has not received yet of what was there when it came.
+    pub awaits: Awaits,
     /// Its periodic work.
     pub agenda: Agenda,
 }
@@ -80,6 +82,46 @@ pub struct Told {
     pub assigned: Option<Instant>,
     /// Slots needed: sound, pictures.
     pub needed: (u8, u8),
+}
+
+/// What a participant waits for that came to others who speak, or show themselves. Whoever comes when nobody does waits for people,
+/// and not for us.
+#[derive(Clone, Copy, Debug)]
+pub struct Awaits {
+    /// Since when.
+    joined: Instant,
+    sound: bool,
+    pictures: bool,
+}
+
+impl Awaits {
+    /// The transport is connected, and something of this kind is there to be received.
+    pub const fn begin(&mut self, kind: MediaKind) {
+        *self.of(kind) = true;
+    }
+
+    /// Whether a packet of this kind would be the first that was waited for.
+    #[must_use]
+    #[inline]
+    pub const fn is_for(&self, kind: MediaKind) -> bool {
+        match kind {
+            MediaKind::Audio => self.sound,
+            MediaKind::Video => self.pictures,
+        }
+    }
+
+    /// The first packet of this kind left, and how long that took.
+    pub fn end(&mut self, now: Instant, kind: MediaKind) -> Duration {
+        *self.of(kind) = false;
+        now.saturating_duration_since(self.joined)
+    }
+
+    const fn of(&mut self, kind: MediaKind) -> &mut bool {
+        match kind {
+            MediaKind::Audio => &mut self.sound,
+            MediaKind::Video => &mut self.pictures,
+        }
+    }
 }
 
 /// When a participant's periodic work is due.
@@ -110,6 +152,7 @@ impl Participant {
             uplink: None,
             cname: ArrayString::new(),
             told: Told::default(),
+            awaits: Awaits { joined: now, sound: false, pictures: false },
             agenda: Agenda { report: now + FIRST_REPORT, allocation: now + ALLOCATION_INTERVAL },
         };
         participant.follow_estimate(now);

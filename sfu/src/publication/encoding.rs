@@ -9,6 +9,7 @@ use simulcast::{Bitrate, Layer, LayerId, Spread};
 
 use super::demand::KeyframeDemand;
 use super::frame_rate::FrameRate;
+use super::hindrance::Loss;
 use super::history::HistoryKey;
 use super::layers::{Layers, TEMPORAL_ALL};
 use super::receive::Receive;
@@ -27,6 +28,7 @@ pub(super) struct EncodingState {
     pub(super) layers: Box<Layers>,
     /// Packets whose frame is not known yet, the oldest first.
     pub(super) early: ArrayVec<HistoryKey, EARLY_MAX>,
+    pub(super) loss: Loss,
     asleep: Option<Asleep>,
 }
 
@@ -50,6 +52,7 @@ impl EncodingState {
             frame_rate: None,
             layers: Box::new(Layers::new()),
             early: ArrayVec::new(),
+            loss: Loss::default(),
             asleep: None,
         }
     }
@@ -158,11 +161,37 @@ impl EncodingState {
             self.frame_rate.get_or_insert_with(|| FrameRate::new(arrival)).add(arrival);
         }
         if info.starts_keyframe {
+            self.loss.is_broken = false;
             self.demand.keyframe_arrived();
         }
         if let Some((_, height)) = info.height {
             self.height = height;
         }
+    }
+
+    /// So much was lost that nothing of it goes on without a keyframe.
+    pub(super) fn break_off(&mut self, now: Instant) {
+        self.loss.is_broken = true;
+        self.demand.want(now);
+    }
+
+    /// Whether media of it arrives.
+    pub(super) fn flows(&self, now: Instant) -> bool {
+        self.stream.as_ref().is_some_and(|stream| stream.is_active(now))
+    }
+
+    /// Whether it has a spatial layer above `spatial`, whether or not that arrives.
+    pub(super) fn has_larger(&self, now: Instant, spatial: u8) -> bool {
+        self.layers.all(now, &self.frames).any(|layer| layer.id.spatial > spatial)
+    }
+
+    /// The lines of its spatial layer `spatial`, or of its largest one where it is one of several encodings; 0 where unknown.
+    pub(super) fn lines(&self, now: Instant, spatial: u8, spread: Spread) -> u16 {
+        if spread == Spread::Encodings || !self.has_larger(now, spatial) {
+            return self.height;
+        }
+        let own = self.layers.all(now, &self.frames).filter(|layer| layer.id.spatial == spatial);
+        own.map(|layer| layer.height).max().unwrap_or(0)
     }
 
     /// Keeps a packet whose frame is not known yet; the oldest goes where there are too many.

@@ -90,6 +90,11 @@ impl Missing {
         self.packets.iter().map(|packet| packet.due).min()
     }
 
+    /// Since when the oldest is known to be missing.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.packets.first().map(|packet| packet.noticed)
+    }
+
     pub(super) fn clear(&mut self) {
         self.packets.clear();
     }

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod demand;
 mod encoding;
 mod frame_rate;
+pub mod hindrance;
 pub mod history;
 pub mod layers;
 mod missing;
@@ -40,6 +41,7 @@ use crate::relay::ShardIndex;
 use clock::PublisherClock;
 use demand::{Demand, LayerDemand};
 use encoding::EncodingState;
+use hindrance::Hindrance;
 use history::{History, HistoryKey, Meta, Recorded};
 use missing::NACK_MAX;
 use receive::{Arrival, Arrived, Capture, How, Receive};
@@ -66,6 +68,8 @@ pub struct Publication {
     pub live: bool,
     /// Whether somebody who may has silenced it for everybody, whatever its owner says.
     pub silenced: bool,
+    /// What its publisher, or the way from there, makes it less than it could be.
+    pub hindrance: Hindrance,
     layer_demand: LayerDemand,
     /// What other shards want of it; of a mirror, under its own shard's index, what that shard was told.
     elsewhere: Vec<(ShardIndex, Demand)>,
@@ -237,6 +241,7 @@ impl Publication {
             history: History::new(bytes, packets),
             live: false,
             silenced: false,
+            hindrance: Hindrance::default(),
             layer_demand: LayerDemand::default(),
             elsewhere: Vec::new(),
             encodings,
@@ -272,7 +277,7 @@ impl Publication {
             how,
         );
         if lost {
-            encoding.demand.want(now);
+            encoding.break_off(now);
         }
         match kind {
             Arrival::New | Arrival::Late => {}
@@ -390,10 +395,7 @@ impl Publication {
     pub fn tell_demand(&mut self, now: Instant, demand: Demand) -> Option<Demand> {
         let before = self.layer_demand.told();
         let count = u8::try_from(self.encodings.len()).unwrap_or(u8::MAX);
-        let flows = |encoding: &EncodingState| {
-            encoding.stream.as_ref().is_some_and(|stream| stream.is_active(now))
-        };
-        let flowing = (0u8..).zip(&self.encodings).filter(|(_, encoding)| flows(encoding));
+        let flowing = (0u8..).zip(&self.encodings).filter(|(_, encoding)| encoding.flows(now));
         let flowing = flowing.fold(Demand::NONE, |flowing, (place, _)| flowing.with(place));
         let told = self.layer_demand.poll(now, demand, flowing, count)?;
         self.follow(now, before, told);
@@ -476,6 +478,7 @@ impl Publication {
             let stream = encoding.stream.as_mut()?;
             let mut missing = Missing::new();
             if stream.nacks(now, round_trip, &mut missing) > 0 {
+                encoding.loss.is_broken = true;
                 encoding.demand.want(now);
             }
             Some((stream.ssrc(), missing)).filter(|(_, missing)| !missing.is_empty())

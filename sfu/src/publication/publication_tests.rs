@@ -7,7 +7,7 @@ use crate::packet::extension::ExtensionIds;
 
 const PAYLOAD_TYPE: PayloadType = PayloadType(45);
 
-fn camera() -> Publication {
+pub(super) fn camera() -> Publication {
     let map = PayloadMap { payload_type: PAYLOAD_TYPE, format: Format::Av1(0), rtx: None };
     let spec = PublicationSpec {
         id: PublicationId(1),
@@ -24,7 +24,7 @@ fn camera() -> Publication {
 }
 
 /// The packet of a frame of one packet, with its descriptor (AV1 RTP payload format, appendix A.8).
-fn receive(
+pub(super) fn receive(
     publication: &mut Publication,
     now: Instant,
     number: u16,
@@ -57,12 +57,12 @@ const TEMPLATES: [u8; 2] = [0b1100_0000, 0b1100_0001];
 const STRUCTURES: [[u8; 3]; 2] =
     [[0b1000_0000, 0b0000_0000, 0b1110_0000], [0b1000_0000, 0b0010_0000, 0b1110_0000]];
 
-fn structure(id: usize) -> Vec<u8> {
+pub(super) fn structure(id: usize) -> Vec<u8> {
     [&[TEMPLATES[id]][..], &STRUCTURES[id]].concat()
 }
 
 #[expect(clippy::disallowed_methods, reason = "any instant serves as the start of virtual time")]
-fn start() -> Instant {
+pub(super) fn start() -> Instant {
     Instant::now()
 }
 

@@ -204,6 +204,12 @@ impl Receive {
         self.missing.deadline()
     }
 
+    /// Since when something of it is missing that is being asked for.
+    #[must_use]
+    pub fn missing_since(&self) -> Option<Instant> {
+        self.missing.since()
+    }
+
     /// A sender report of the stream arrived (RFC 3550, section 6.4.1): `ntp` and `timestamp` are the same moment.
     pub const fn sender_report(&mut self, arrival: Instant, ntp: u64, timestamp: RtpTimestamp) {
         self.sender_report = Some(SenderReport { arrival, ntp, timestamp });

@@ -8,6 +8,7 @@ use simulcast::{Layer, RtpTimestamp};
 use crate::media::{ChannelId, ParticipantId, PublicationSpec, Ssrc};
 use crate::publication::clock::PublisherClock;
 use crate::publication::demand::Demand;
+use crate::publication::hindrance::Hindrance;
 use crate::publication::{ENCODINGS_MAX, Incoming, LAYERS_MAX, PublicationKey};
 
 /// One message. Publications are named by the key that they have at the shard that received them.
@@ -55,6 +56,13 @@ pub enum Message {
         /// Which are sent.
         demand: Demand,
     },
+    /// Something else hinders it than before.
+    Hindered {
+        /// Which publication.
+        publication: PublicationKey,
+        /// All of it.
+        hindrance: Hindrance,
+    },
 }
 
 /// A publication as another shard needs to know it.
@@ -76,6 +84,8 @@ pub struct Announcement {
     pub layers: ArrayVec<Layer, LAYERS_MAX>,
     /// Which of its encodings its publisher was told to send.
     pub told: Demand,
+    /// What makes it less than it could be.
+    pub hindrance: Hindrance,
     /// Its publisher's clock, as far as known.
     pub clock: PublisherClock,
 }

@@ -7,9 +7,10 @@ use crate::channel::VoiceChannel;
 use crate::channel::participant::{Participant, ParticipantKey, Prefer};
 use crate::command::{Command, CommandError, Join, Negotiate, Silenced, View, Voice};
 use crate::event::{Event, LostReason};
-use crate::media::{MediaKind, ParticipantId, PublicationSpec, SlotSpec};
+use crate::media::{MediaKind, ParticipantId, PublicationId, PublicationSpec, SlotSpec};
+use crate::publication::hindrance::Shortage;
 use crate::publication::uplink::Uplink;
-use crate::publication::{Feed, Publication};
+use crate::publication::{Feed, Publication, PublicationKey};
 use crate::relay::message::Message;
 use crate::subscription::slot::{Slot, SlotView};
 use crate::transport::Transport;
@@ -38,6 +39,9 @@ impl Shard {
                 }
                 self.touch(key);
                 Ok(())
+            }
+            Command::Hinder { participant, publication, shortage } => {
+                self.hinder(participant, publication, shortage)
             }
             Command::Leave { participant } => {
                 let key = self.known(participant)?;
@@ -191,6 +195,27 @@ impl Shard {
         }
         self.seat(now, channel);
         self.touch(key);
+        Ok(())
+    }
+
+    fn hinder(
+        &mut self,
+        id: ParticipantId,
+        publication: PublicationId,
+        shortage: Option<Shortage>,
+    ) -> Result<(), CommandError> {
+        let key = self.known(id)?;
+        let own = self.tables.participants.get(key).map(|it| it.publications.as_slice());
+        let publications = &mut self.tables.publications;
+        let is_it = |key: &&PublicationKey| {
+            publications.get(**key).is_some_and(|it| it.spec.id == publication)
+        };
+        let found = own.unwrap_or_default().iter().find(is_it).copied();
+        let key = found.ok_or(CommandError::UnknownPublication)?;
+        if let Some(publication) = publications.get_mut(key) {
+            publication.hindrance.shortage = shortage;
+        }
+        self.tell_hindrance(key);
         Ok(())
     }
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use simulcast::allocator::{Budget, Targets, WantId, allocate};
-use simulcast::estimator::Part;
-use simulcast::{Bitrate, Layer};
+use simulcast::allocator::{Budget, Target, Targets, WantId, allocate};
+use simulcast::estimator::{Part, Probes};
+use simulcast::{Bitrate, Layer, Spread};
 
 use super::Shard;
 use crate::channel::participant::{ALLOCATION_INTERVAL, ParticipantKey, REPORT_INTERVAL};
@@ -14,7 +14,7 @@ use crate::command::Pictures;
 use crate::drop::DropReason;
 use crate::event::{Event, LostReason, Outcome, Reason, Speaker};
 use crate::media::MediaKind;
-use crate::metrics::{Direction, ProbeStage};
+use crate::metrics::{Counters, Direction, Pause, ProbeOutcome};
 use crate::packet::feedback::{self, BLOCKS_MAX, ReportBlock};
 use crate::publication::demand::Demand;
 use crate::publication::receive::Reception;
@@ -60,6 +60,7 @@ impl Shard {
             return;
         }
         self.tell_losses(now, key);
+        self.follow_losses(now, key);
         self.ask_for_keyframes(now, key);
         self.tell_arrivals(now, key);
         self.tell_uplink(now, key);
@@ -97,6 +98,29 @@ impl Shard {
                 });
             }
         }
+    }
+
+    /// Lets receivers know, here and on other shards, of what is missing for so long that they see it.
+    fn follow_losses(&mut self, now: Instant, key: ParticipantKey) {
+        let Some(participant) = self.tables.participants.get(key) else { return };
+        let mut changed = Vec::new();
+        for key in &participant.publications {
+            if let Some(publication) = self.tables.publications.get_mut(*key)
+                && publication.spec.source.kind() == MediaKind::Video
+                && publication.spec.feedback.nack
+                && publication.follow_losses(now)
+            {
+                changed.push(*key);
+            }
+        }
+        changed.into_iter().for_each(|key| self.tell_hindrance(key));
+    }
+
+    /// Tells other shards what hinders a publication.
+    pub(super) fn tell_hindrance(&mut self, key: PublicationKey) {
+        let Some(publication) = self.tables.publications.get(key) else { return };
+        let hindrance = publication.hindrance;
+        self.relay_about(key, &Message::Hindered { publication: key, hindrance });
     }
 
     /// PLI or FIR to the publisher, as often as [`KeyframeDemand`](crate::publication::demand::KeyframeDemand) allows.
@@ -189,9 +213,10 @@ impl Shard {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         participant.transport.bandwidth.timeout(now);
         participant.follow_estimate(now);
-        let (begun, found) = participant.transport.bandwidth.count_probes();
-        self.counters.probes.add(ProbeStage::Begun, begun.into());
-        self.counters.probes.add(ProbeStage::Found, found.into());
+        let Probes { made, more, less } = participant.transport.bandwidth.count_probes();
+        self.counters.probes.add(ProbeOutcome::Sent, made.into());
+        self.counters.probes.add(ProbeOutcome::FoundMore, more.into());
+        self.counters.probes.add(ProbeOutcome::FoundLess, less.into());
         let id = participant.id;
         if let Some(outlook) = participant.transport.bandwidth.outlook(now) {
             self.tell(Event::Outlook(id, outlook));
@@ -258,7 +283,10 @@ impl Shard {
             if !subscription.is_carried() {
                 outcome = Outcome::of(Reason::Codec);
             } else if let (Some(target), Some(publication)) = (target, publication) {
-                outcome = subscription.aim(target, publication);
+                let lines = slot.view.height;
+                outcome = subscription.aim(now, target, publication, lines);
+                let layers = (before.layer, outcome.layer);
+                count_change(&mut self.counters, layers, target, publication.spread());
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));
                 if target.layer.is_none() {
@@ -360,6 +388,25 @@ impl Shard {
                 self.tell(Event::Speakers(id, speakers));
             }
         }
+    }
+}
+
+/// Counts what became of the layer that flowed to a receiver: a pause, or another layer of the same stream. Where another encoding
+/// goes on, whatever forwards its first packet has counted that.
+fn count_change(
+    counters: &mut Counters,
+    (before, after): (Option<u8>, Option<u8>),
+    target: &Target,
+    spread: Spread,
+) {
+    match (before, after) {
+        (Some(_), None) if target.layer.is_none() => {
+            Pause::of(target.reason).into_iter().for_each(|pause| counters.pauses.count(pause));
+        }
+        (Some(before), Some(after)) if before != after && spread == Spread::Layers => {
+            counters.switches.count(MediaKind::Video);
+        }
+        (Some(_) | None, _) => {}
     }
 }
 

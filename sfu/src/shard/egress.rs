@@ -266,7 +266,12 @@ impl Participant {
         });
         let length = outcome?;
         match kind {
-            sent::Kind::Media => sending.counters.packets_forwarded.count(media),
+            sent::Kind::Media => {
+                sending.counters.packets_forwarded.count(media);
+                if self.awaits.is_for(media) {
+                    sending.counters.firsts.count(media, self.awaits.end(sending.now, media));
+                }
+            }
             sent::Kind::Resend => sending.counters.packets_resent.count(media),
             sent::Kind::Padding => {}
         }

@@ -18,6 +18,7 @@ use crate::packet::stun::BindingRequest;
 use crate::publication::history::HistoryKey;
 use crate::publication::streams::{Origin, Role};
 use crate::publication::{Feed, Incoming, Publication, PublicationKey, Received, Subscriber};
+use crate::subscription::Subscription;
 use crate::subscription::forward::{Clocks, Course, Offered, Taken};
 use crate::transport::Handshake;
 use crate::transport::ice::Verdict;
@@ -103,6 +104,11 @@ impl Shard {
         if !participant.told.connected && participant.transport.is_connected() {
             participant.told.connected = true;
             participant.agenda.allocation = now;
+            for slot in &participant.slots {
+                if slot.subscription.as_ref().is_some_and(Subscription::is_carried) {
+                    participant.awaits.begin(slot.spec.kind);
+                }
+            }
             let id = participant.id;
             self.tell(Event::Connected(id));
         }
@@ -207,6 +213,7 @@ impl Shard {
         let (start, start_ntp) = (self.config.start, self.config.start_ntp);
         let clocks = Clocks { start, start_ntp, publisher };
         let Some(offered) = Offered::new(publication, history, &clocks) else { return };
+        let kind = publication.spec.source.kind();
         let subscribers = publication.subscribers();
         for (place, subscriber) in subscribers.iter().enumerate() {
             self.fetch_receivers(subscribers.get(place..).unwrap_or_default());
@@ -215,6 +222,9 @@ impl Shard {
             match receiver.offer(now, subscriber.slot, &offered) {
                 Ok(course) => {
                     self.ready.insert(subscriber.participant);
+                    if course == Course::Switched {
+                        self.counters.switches.count(kind);
+                    }
                     if late && course == Course::Switched {
                         let caught_up =
                             receiver.catch_up(now, subscriber.slot, publication, &offered, &clocks);

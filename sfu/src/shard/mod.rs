@@ -39,7 +39,7 @@ use crate::command::{Command, CommandId};
 use crate::config::ShardConfig;
 use crate::event::Event;
 use crate::media::ParticipantId;
-use crate::metrics::{Counters, EstimateBand, Snapshot, Spread};
+use crate::metrics::{Counters, Snapshot, Spread};
 use crate::net::batch::{Fill, RecvBatch, SendBatch};
 use crate::relay::{Relays, ShardIndex};
 use crate::timer::Wheel;
@@ -225,9 +225,11 @@ impl Shard {
         self.counters.subscriptions.set(told);
         self.counters.shards = Spread::default();
         self.counters.shards.count(self.load.shed());
-        self.counters.estimates = Spread::default();
-        for estimate in participants.filter_map(|it| it.transport.bandwidth.estimate()) {
-            self.counters.estimates.count(EstimateBand::of(estimate));
+        for participant in participants {
+            if let Some(estimate) = participant.transport.bandwidth.estimate() {
+                self.counters.estimates.count(estimate);
+                self.counters.targets.count(participant.targets.total);
+            }
         }
         self.tell(Event::Metrics(Box::new(Snapshot::of(&self.counters))));
     }

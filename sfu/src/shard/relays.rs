@@ -88,6 +88,7 @@ impl Shard {
             heights: publication.heights(),
             layers: publication.layers(now),
             told: publication.told(),
+            hindrance: publication.hindrance,
             clock: self.tables.participants.get(from)?.clock,
         })
     }
@@ -193,6 +194,12 @@ impl Shard {
                     mirror.learn_told(now, demand);
                 }
             }
+            Message::Hindered { publication, hindrance } => {
+                let mirror = self.mirror_of(shard, publication);
+                if let Some(mirror) = mirror.and_then(|key| self.tables.publications.get_mut(key)) {
+                    mirror.hindrance = hindrance;
+                }
+            }
             // Taken out before.
             Message::Packet(_) => {}
         }
@@ -223,6 +230,7 @@ impl Shard {
             heights,
             layers,
             told,
+            hindrance,
             clock,
         } = announcement;
         // Whoever receives it asks for what is lost.
@@ -238,6 +246,7 @@ impl Shard {
         let feed = Feed::Mirrored { shard, publication: there, clock };
         let mut mirror = Publication::new(participant, channel, feed, spec);
         mirror.live = live;
+        mirror.hindrance = hindrance;
         mirror.learn(now, heights, &layers, told);
         let key = self.tables.publications.insert(mirror);
         if let Some(channel) = self.tables.channels.get_mut(channel) {

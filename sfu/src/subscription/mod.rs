@@ -9,16 +9,19 @@ pub mod padding;
 pub mod report;
 pub mod slot;
 
+use std::time::Instant;
+
 use arrayvec::ArrayVec;
-use simulcast::LayerId;
-use simulcast::allocator::Target;
+use simulcast::allocator::{self, Target};
 use simulcast::selector::Selector;
+use simulcast::{LayerId, Spread};
 
 use crate::event::{Outcome, Reason};
 use crate::media::{
     Format, MediaKind, ParticipantId, PayloadMap, PayloadType, PublicationId, SlotSpec,
 };
 use crate::publication::demand::Demand;
+use crate::publication::hindrance::{Lack, Shortage};
 use crate::publication::{Publication, PublicationKey};
 
 /// A publication assigned to a slot.
@@ -119,24 +122,57 @@ impl Subscription {
         self.carriages.iter().any(Option::is_some)
     }
 
-    /// Takes over what was decided for it, and tells what comes of it.
-    pub fn aim(&mut self, target: &Target, publication: &Publication) -> Outcome {
+    /// Takes over what was decided for it, and tells what comes of it for a view of so many lines.
+    pub fn aim(
+        &mut self,
+        now: Instant,
+        target: &Target,
+        publication: &Publication,
+        lines: u16,
+    ) -> Outcome {
         self.selector.set_target(target.layer);
-        let waits = self.selector.wants_keyframe();
-        let in_vain = |layer| publication.is_deaf(self.selector.encoding_of(layer));
-        let reason = match waits {
-            Some(layer) if in_vain(layer) => Reason::Keyframe,
-            Some(_) | None => target.reason.into(),
-        };
         let flows = self.selector.current();
         let wanted = [target.layer, target.next, flows];
         self.demand = wanted
             .into_iter()
             .flatten()
             .fold(Demand::NONE, |demand, layer| demand.with(self.selector.encoding_of(layer)));
+        // Whoever has all that there is may lack what its publisher does not send.
+        let lack = if target.reason == allocator::Reason::Full {
+            publication.lack(now, target.wanted, lines)
+        } else {
+            Lack::Nothing
+        };
         let spatial = |layer: Option<LayerId>| layer.map(|layer| layer.spatial);
-        let (layer, wanted) = (spatial(flows), spatial(target.wanted));
+        let (layer, mut wanted) = (spatial(flows), spatial(target.wanted));
+        if let Lack::Larger { encoding } = lack
+            && publication.spread() == Spread::Encodings
+        {
+            // It is to be sent as soon as it can be, and nobody else may ask for it.
+            self.demand = self.demand.with(encoding);
+            if publication.hindrance.shortage.is_some() {
+                wanted = Some(encoding);
+            }
+        }
+        let reason = self.reason(target, publication, lack);
         Outcome { reason, layer, wanted, short_by: target.short_by }
+    }
+
+    /// Why it gets what it gets: what keeps it from beginning, then what keeps it from going on, then what keeps it small.
+    fn reason(&self, target: &Target, publication: &Publication, lack: Lack) -> Reason {
+        let in_vain = |layer| publication.is_deaf(self.selector.encoding_of(layer));
+        if self.selector.wants_keyframe().is_some_and(in_vain) {
+            return Reason::Keyframe;
+        }
+        if self.selector.flowing_encoding().is_some_and(|flows| publication.is_lossy(flows)) {
+            return Reason::Loss;
+        }
+        match (lack, publication.hindrance.shortage) {
+            (Lack::Larger { .. } | Lack::Lines, Some(Shortage::Upload)) => Reason::Upload,
+            (Lack::Larger { .. } | Lack::Lines, Some(Shortage::Device)) => Reason::Busy,
+            (Lack::Lines, None) => Reason::Source,
+            (Lack::Nothing, _) | (Lack::Larger { .. }, None) => target.reason.into(),
+        }
     }
 
     /// How a packet of the publication's payload map `payload` travels; `None` where the receiver can't decode it.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use simulcast::Bitrate;
 use simulcast::allocator::Targets;
-use simulcast::estimator::{Estimator, Part, Probe, Settings, Told, Wanted};
+use simulcast::estimator::{Estimator, Part, Probe, Probes, Settings, Told, Wanted};
 
 use super::burst::Burst;
 use super::spent::{Spending, Spent};
@@ -34,7 +34,7 @@ struct Watch {
     filled: Instant,
     /// Packets of padding so far.
     padded: usize,
-    probes: (u32, u32),
+    probes: Probes,
 }
 
 /// What is told of a participant's link. All rates on the wire.
@@ -168,7 +168,7 @@ impl Bandwidth {
                 told: None,
                 filled: now,
                 padded: 0,
-                probes: (0, 0),
+                probes: Probes::default(),
             })
         })
     }
@@ -295,12 +295,11 @@ impl Bandwidth {
         })
     }
 
-    /// Probes that began and those that found a rate, since this was last asked.
-    pub fn count_probes(&mut self) -> (u32, u32) {
-        let Some(watch) = &mut self.watch else { return (0, 0) };
-        let (made, found) = watch.estimator.probes();
-        let before = std::mem::replace(&mut watch.probes, (made, found));
-        (made.wrapping_sub(before.0), found.wrapping_sub(before.1))
+    /// Probes since this was last asked.
+    pub fn count_probes(&mut self) -> Probes {
+        let Some(watch) = &mut self.watch else { return Probes::default() };
+        let now = watch.estimator.probes();
+        now.since(std::mem::replace(&mut watch.probes, now))
     }
 
     /// What is to be told of the link: at most each `OUTLOOK_INTERVAL`, and only where something changed by a tenth.

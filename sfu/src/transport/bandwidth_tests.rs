@@ -1,4 +1,4 @@
-use simulcast::estimator::{Fate, Parts};
+use simulcast::estimator::{Fate, Parts, Probes};
 
 use super::*;
 
@@ -89,8 +89,8 @@ fn probes_wait_until_something_is_wanted() {
     targets.desired = Bitrate::kbps(1_500);
     bandwidth.allocated(now, &targets, Bitrate::ZERO, Bitrate::MAX);
     assert!(bandwidth.burst().is_some());
-    assert_eq!(bandwidth.count_probes(), (2, 0));
-    assert_eq!(bandwidth.count_probes(), (0, 0));
+    assert_eq!(bandwidth.count_probes(), Probes { made: 2, ..Probes::default() });
+    assert_eq!(bandwidth.count_probes(), Probes::default());
     // Nothing is probed beyond what the person wants.
     let (mut bandwidth, now) = (Bandwidth::new(Settings::default()), start());
     answer(&mut bandwidth, now);

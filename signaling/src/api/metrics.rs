@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use sfu::metrics::Sample;
+use sfu::metrics::{Reading, Sample};
 
 use crate::server::App;
 
@@ -23,17 +23,23 @@ pub(crate) async fn scrape(State(app): State<App>) -> impl IntoResponse {
     let mut text = String::new();
     let snapshot = app.snapshots.borrow().clone();
     let mut last = "";
-    for Sample { name, help, kind, label, value } in snapshot.samples() {
+    for Sample { name, help, kind, reading: Reading { suffix, labels, value } } in
+        snapshot.samples()
+    {
         // Writing to a string cannot fail.
         let _written = (|| {
             if name != last {
                 last = name;
                 writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", kind.name())?;
             }
-            match label {
-                Some((key, label)) => writeln!(text, "{name}{{{key}=\"{label}\"}} {value}"),
-                None => writeln!(text, "{name} {value}"),
+            write!(text, "{name}{suffix}")?;
+            let mut open = '{';
+            for (key, label) in labels.into_iter().flatten() {
+                write!(text, "{open}{key}=\"{label}\"")?;
+                open = ',';
             }
+            let close = if open == ',' { "}" } else { "" };
+            writeln!(text, "{close} {value}")
         })();
     }
     for (name, help, value) in gauges {

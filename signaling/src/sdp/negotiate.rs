@@ -146,6 +146,13 @@ impl Agreed {
         found.map(|publication| publication.mid)
     }
 
+    /// The track of an m-line.
+    #[must_use]
+    pub fn publication(&self, mid: &str) -> Option<PublicationId> {
+        let found = self.publications.iter().find(|it| it.mid.0.as_str() == mid);
+        found.map(|publication| publication.id)
+    }
+
     /// How many receive m-lines of `kind` there are.
     #[must_use]
     pub fn slot_count(&self, kind: MediaKind) -> usize {

@@ -5,10 +5,11 @@
 
 import { preferCodecs } from "./codecs.js";
 import { cameraEncodings, fitEncodings, screenEncodings, wantEncodings } from "./encodings.js";
+import { watchLimits } from "./limits.js";
 import { Slots } from "./slots.js";
 import { MediaWatch } from "./watch.js";
 
-/** @import { Source, SlotCounts } from "./socket.js" */
+/** @import { Limit, Source, SlotCounts } from "./socket.js" */
 /** @import { Codec } from "./codecs.js" */
 /** @import { Size } from "./encodings.js" */
 
@@ -39,9 +40,10 @@ export class Peer {
    * @param {(sdp: string, tracks: { mid: string, source: Source }[]) => Promise<string>} options.offer resolves to the answer
    * @param {(state: MediaState) => void} options.onState
    * @param {() => void} options.onSlots the mids are known
+   * @param {(mid: string, by: Limit) => unknown} options.onLimit what keeps an own picture small changed
    * @param {(error: unknown) => void} options.onError an offer that failed, or an answer that the browser refused
    */
-  constructor({ tracks, codec, cameraSize, offer, onState, onSlots, onError }) {
+  constructor({ tracks, codec, cameraSize, offer, onState, onSlots, onLimit, onError }) {
     this.offer = offer;
     this.onState = onState;
     this.onSlots = onSlots;
@@ -51,6 +53,7 @@ export class Peer {
     this.connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.#addSenders(tracks, codec, cameraSize);
     this.slots = new Slots(this.connection, codec);
+    this.limits = watchLimits([...this.#senders.values()], onLimit);
     this.#watch = new MediaWatch(this.connection, (verdict) => this.#judge(verdict));
   }
 
@@ -103,6 +106,7 @@ export class Peer {
   close() {
     this.#closed = true;
     this.#watch.stop();
+    this.limits.stop();
     this.connection.close();
   }
 

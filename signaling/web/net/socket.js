@@ -6,8 +6,9 @@
 /** @typedef {"microphone" | "camera" | "screen" | "screen_sound"} Source */
 /** @typedef {{ id: string, name: string, muted: boolean, deafened: boolean, camera: boolean, screen: boolean, connected: boolean }} Participant */
 /** @typedef {{ mid: string, publication: number, participant: string, source: Source, reason: Reason, layer?: number, wanted?: number, short_by?: number }} Assignment what plays in the slot `mid`, in which of its sizes (0: the smallest), and why it is not more */
-/** @typedef {"full" | "budget" | "paused" | "starting" | "chosen" | "hidden" | "server" | "codec" | "keyframe"} Reason */
+/** @typedef {"full" | "budget" | "paused" | "starting" | "chosen" | "hidden" | "server" | "codec" | "upload" | "busy" | "source" | "loss" | "relay" | "keyframe"} Reason */
 /** @typedef {{ estimate: number, used: number, wanted: number, loss_permille: number, round_trip_ms?: number }} Link what the way from the server carries, in bits per second */
+/** @typedef {"bandwidth" | "cpu" | null} Limit what keeps an own picture smaller than it would be */
 /** @typedef {{ participant: string, level: number }} Speaker level in −dBov: 0 is loudest, 127 silence */
 /** @typedef {{ mid: string, width: number, height: number, priority: number }} SlotView device pixels; 0 × 0 if not shown */
 /** @typedef {{ audio: number, video: number }} SlotCounts */
@@ -19,6 +20,7 @@
  *   | { op: "voice", muted: boolean, deafened: boolean, camera: boolean, screen: boolean }
  *   | { op: "view", slots: SlotView[] }
  *   | { op: "prefer", mode: "automatic" | "save_data" | "sound_only", budget: number | null }
+ *   | { op: "limited", mid: string, by: Limit }
  *   | { op: "watch", link: boolean }
  *   | { op: "pong", id: number }
  *   | { op: "leave" }} ClientMessage

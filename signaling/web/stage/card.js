@@ -11,7 +11,7 @@ import { why } from "./why.js";
 
 /** @import { Assignment } from "../net/socket.js" */
 /** @import { Person } from "../state/store.js" */
-/** @typedef {{ id: string, person: Person, own: boolean, kind: "camera" | "screen", element: HTMLElement, slot: Assignment | null }} Subject */
+/** @typedef {{ id: string, person: Person, own: boolean, kind: "camera" | "screen", element: HTMLElement, slot: Assignment | null, size: string }} Subject */
 
 const card = () => /** @type {HTMLElement} */ (document.getElementById("person"));
 
@@ -44,7 +44,7 @@ export function openCard(button, subject) {
 function draw(subject) {
   const { person, own, kind } = subject;
   const { name } = person.about.peek();
-  const reason = subject.slot && !person.hidden.value ? why(subject.slot, name, link.value) : null;
+  const reason = subject.slot && !person.hidden.value ? why(subject.slot, name, link.value, subject.size) : null;
   const isPinned = pinned.peek() === subject.id;
   const hidden = person.hidden.peek();
   const pin = () => {

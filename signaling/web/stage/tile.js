@@ -24,6 +24,9 @@ const SMALL = 150;
 /** A picture that is softer than it could be for less long than this is no news. */
 const SOFT_MS = 2000;
 
+/** Words over a picture that does not come. @param {string} words @param {string} [note] @param {unknown} [sign] */
+const veil = (words, note = "", sign = "") => html`<div class="veil">${sign}<p>${words}</p>${note && html`<small>${note}</small>`}</div>`;
+
 export class Tile {
   /** @type {HTMLVideoElement | null} */ video = null;
   /** The picture has been seen since the slot began to carry it. */
@@ -130,9 +133,9 @@ export class Tile {
     const sends = computed(() => (kind === "screen" ? person.about.value.screen : person.about.value.camera));
     const arriving = computed(() => sends.value && !this.#shown.value);
     const hidden = computed(() => kind === "camera" && sends.value && person.hidden.value);
-    const seen = computed(() => (sends.value && !hidden.value && person.lostAt.value === null ? look(this.slot) : null));
+    const seen = computed(() => (sends.value && !hidden.value && this.#here ? look(this.slot) : null));
     const paused = computed(() => seen.value === "paused");
-    const stalled = computed(() => sends.value && !hidden.value && !paused.value && this.#stalled.value && person.lostAt.value === null);
+    const stalled = computed(() => sends.value && !hidden.value && !paused.value && this.#stalled.value && this.#here);
     const state = computed(() => ({ camera: sends.value, hidden: hidden.value, stalled: stalled.value, paused: paused.value, soft: this.#soft.value ? this.#why?.side ?? null : null }));
     this.#ends.push(
       effect(() => {
@@ -147,17 +150,22 @@ export class Tile {
       }),
       effect(() => {
         const { classList } = this.element;
-        classList.toggle("speaking", person.speaking.value && person.lostAt.value === null && kind === "camera");
+        classList.toggle("speaking", person.speaking.value && this.#here && kind === "camera");
         classList.toggle("off", !sends.value || hidden.value);
         classList.toggle("stalled", stalled.value);
         classList.toggle("paused", paused.value);
         classList.toggle("arriving", arriving.value);
-        classList.toggle("lost", person.lostAt.value !== null);
+        classList.toggle("lost", !this.#here);
         classList.toggle("pinned", pinned.value === this.id);
       }),
       effect(() => this.element.setAttribute("aria-label", this.#label(state.value))),
       effect(() => void render(this.#words({ ...state.value, arriving: arriving.value && !paused.value }), this.over)),
     );
+  }
+
+  /** Whether its person's connection stands. */
+  get #here() {
+    return this.person.lostAt.value === null;
   }
 
   get #name() {
@@ -170,16 +178,21 @@ export class Tile {
     return this.own ? null : this.kind === "screen" ? this.person.screenSlot.value : this.person.cameraSlot.value;
   }
 
+  /** Of its picture, in pixels. */
+  get size() {
+    return `${this.video?.videoWidth ?? 0} × ${this.video?.videoHeight ?? 0}`;
+  }
+
   get #why() {
     const { slot } = this;
-    return slot && why(slot, this.person.about.value.name, null);
+    return slot && why(slot, this.person.about.value.name, null, this.size);
   }
 
   /** @param {{ camera: boolean, hidden: boolean, stalled: boolean, paused: boolean, soft: string | null }} picture */
   #label(picture) {
-    const { about, speaking, lostAt } = this.person;
+    const { about, speaking } = this.person;
     const voice = this.kind === "camera";
-    return t.tile({ name: this.#name, speaking: voice && speaking.value && lostAt.value === null, muted: voice && about.value.muted, ...picture, connected: lostAt.value === null, pinned: pinned.value === this.id });
+    return t.tile({ name: this.#name, speaking: voice && speaking.value && this.#here, muted: voice && about.value.muted, ...picture, connected: this.#here, pinned: pinned.value === this.id });
   }
 
   /** @param {{ camera: boolean, arriving: boolean, hidden: boolean, stalled: boolean, paused: boolean, soft: string | null }} picture */
@@ -187,14 +200,15 @@ export class Tile {
     const { about, lostAt, speaking } = this.person;
     const { name, muted } = about.value;
     const voice = this.kind === "camera";
-    const here = lostAt.value === null;
+    const here = this.#here;
+    const connected = media.value === "connected";
     const heard = voice && !this.own ? Math.round(volumeOf(name) * 100) : 100;
     return html`
       ${camera && !hidden ? "" : html`<div class=${`stand-in hue-${hue(name)}`}>${face(name)}</div>`}
-      ${paused && media.value === "connected" ? html`<div class="veil"><p>${t.paused}</p><small>${this.#why?.sentence ?? ""}</small></div>` : ""}
-      ${here && stalled && media.value === "connected" ? html`<div class="veil"><p>${t.stalled(name)}</p></div>` : ""}
-      ${here && arriving && !hidden && this.#late.value ? html`<div class="veil"><p>${t.waitingFor(name)}</p></div>` : ""}
-      ${here ? "" : html`<div class="veil">${icon("turning")}<p>${t.reconnecting(name)}</p><small>${t.seconds(Math.max(0, Math.round((seconds.value - (lostAt.value ?? 0)) / 1000)))}</small></div>`}
+      ${paused && connected ? veil(t.paused, this.#why?.sentence) : ""}
+      ${here && stalled && connected ? veil(t.stalled(name)) : ""}
+      ${here && arriving && !hidden && this.#late.value ? veil(t.waitingFor(name)) : ""}
+      ${here ? "" : veil(t.reconnecting(name), t.seconds(Math.max(0, Math.round((seconds.value - (lostAt.value ?? 0)) / 1000))), icon("turning"))}
       <div class="tag">
         ${voice && muted ? html`<span class="tag-muted">${icon("mic-off")}</span>` : ""}
         ${voice && !muted && speaking.value && here ? html`<span class="wave" aria-hidden="true"><i></i><i></i><i></i><i></i></span>` : ""}

@@ -7,8 +7,8 @@ import { t } from "../strings/en.js";
 /** @typedef {{ side: string, sentence: string }} Why */
 /** @typedef {"soft" | "paused" | null} Look `soft`: a larger size exists, could be seen and is not sent; `paused`: none is sent, though one could be seen */
 
-/** Reasons for which less comes than could be seen. @type {Record<Reason, boolean>} */
-const LESS = { full: false, budget: true, paused: true, starting: false, chosen: true, hidden: false, server: true, codec: true, keyframe: true };
+/** Reasons for which no less comes than could be seen, or for a moment alone; for all others less does. @type {Reason[]} */
+const NO_LESS = ["full", "starting", "hidden", "source", "loss"];
 
 /**
  * What is to be seen of it.
@@ -16,7 +16,7 @@ const LESS = { full: false, budget: true, paused: true, starting: false, chosen:
  * @returns {Look}
  */
 export function look(slot) {
-  if (!slot || !LESS[slot.reason]) return null;
+  if (!slot || NO_LESS.includes(slot.reason)) return null;
   if (slot.layer === undefined) return slot.reason === "keyframe" ? null : "paused";
   return slot.wanted !== undefined && slot.layer < slot.wanted ? "soft" : null;
 }
@@ -26,10 +26,12 @@ export function look(slot) {
  * @param {Assignment} slot
  * @param {string} name whose picture it is
  * @param {Link | null} link what is known of the way to here
+ * @param {string} size what is shown, in pixels
  * @returns {Why | null}
  */
-export function why(slot, name, link) {
+export function why(slot, name, link, size) {
   const words = t.why[slot.reason];
   if (!words) return null;
-  return { side: words.side, sentence: words.sentence({ name, room: link?.estimate ?? null, short: slot.short_by ?? null }) };
+  const { side, sentence } = words;
+  return { side: typeof side === "string" ? side : side(name), sentence: sentence({ name, room: link?.estimate ?? null, short: slot.short_by ?? null, size }) };
 }

@@ -16,8 +16,8 @@ function rate(bitsPerSecond) {
 }
 
 /**
- * @typedef {{ name: string, room: number | null, short: number | null }} Shortage `room`: what the connection carries, `short`: what is missing for the next size, in bits per second, where known
- * @typedef {{ side: string, sentence: (about: Shortage) => string }} WhyWords
+ * @typedef {{ name: string, room: number | null, short: number | null, size: string }} Shortage `room`: what the connection carries, `short`: what is missing for the next size, in bits per second, where known; `size`: what is shown, in pixels
+ * @typedef {{ side: string | ((name: string) => string), sentence: (about: Shortage) => string }} WhyWords
  */
 
 /** @param {Shortage} about */
@@ -61,6 +61,11 @@ const why = {
   starting: { side: "just connected", sentence: () => "Pictures sharpen while Confab learns what your connection carries." },
   chosen: { side: "your choice", sentence: () => "You chose to receive less." },
   server: { side: "Confab", sentence: () => "This server is at its limit. Its operator can see that too." },
+  upload: { side: (name) => `${possessive(name)} upload`, sentence: ({ name }) => `${possessive(name)} connection carries no larger picture.` },
+  busy: { side: (name) => `${possessive(name)} device`, sentence: ({ name }) => `${possessive(name)} device is busy and sends a smaller picture.` },
+  source: { side: "the source", sentence: ({ size }) => `There is no larger picture than ${size}.` },
+  loss: { side: "the way", sentence: ({ name }) => `Part of ${possessive(name)} picture was lost on the way; it is being sent again.` },
+  relay: { side: "Confab", sentence: () => "The link between two servers is full." },
   codec: { side: "your browser", sentence: ({ name }) => `This browser can’t show the format that ${name} sends.` },
   keyframe: { side: "Confab", sentence: ({ name }) => `Waiting for a whole picture from ${name}.` },
 };

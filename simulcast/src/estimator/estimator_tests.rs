@@ -352,7 +352,7 @@ fn left_out_altogether_the_estimate_is_the_start() {
     let mut call = Call::with(400.0, settings);
     call.run(5_000);
     assert!((call.estimate() - 1_000.0).abs() < 0.1);
-    assert_eq!(call.estimator.probes().0, 0);
+    assert_eq!(call.estimator.probes(), Probes::default());
 }
 
 #[test]

@@ -45,7 +45,7 @@ use group::micros;
 use loss::{LossBased, LossInput, LossState};
 pub use parts::{Part, Parts};
 use probe::ProbeResults;
-pub use probe::{Probe, ProbeId};
+pub use probe::{Probe, ProbeId, Probes};
 pub use prober::Wanted;
 use prober::{Conditions, Prober};
 use queue_guard::QueueGuard;
@@ -69,7 +69,8 @@ pub struct Estimator {
     /// When the first feedback came: the zero of one-way delays.
     start: Option<Instant>,
     has_feedback: bool,
-    found: u32,
+    /// What probes found so far.
+    found: Probes,
     /// Until when delays may be those that the last probe made.
     echo_end: Option<Instant>,
     estimate: f64,
@@ -177,7 +178,7 @@ impl Estimator {
             round_trip: None,
             start: None,
             has_feedback: false,
-            found: 0,
+            found: Probes::default(),
             echo_end: None,
             estimate: start,
         }
@@ -213,10 +214,10 @@ impl Estimator {
         self.has_feedback
     }
 
-    /// Probes that were decided on, and those that found a rate.
+    /// Probes so far.
     #[must_use]
-    pub const fn probes(&self) -> (u32, u32) {
-        (self.prober.made(), self.found)
+    pub const fn probes(&self) -> Probes {
+        Probes { made: self.prober.made(), ..self.found }
     }
 
     /// Whether the link has never shown a limit: no queue grew, and no losses did.
@@ -374,8 +375,8 @@ impl Estimator {
         let throughput = self.throughput.rate();
         let usage = self.usage();
         let probe = self.results.take().map(|found| self.accepted(found, throughput));
-        if probe.is_some() {
-            self.found = self.found.wrapping_add(1);
+        if let Some(rate) = probe {
+            self.found.find(self.results.take_answered(), rate > self.estimate);
             self.echo_end = Some(now + ECHO);
         }
         let usage = if usage == Usage::Over && self.is_excused(now) { Usage::Under } else { usage };

@@ -50,11 +50,43 @@ pub struct Probe {
     pub packets: u8,
 }
 
+/// How many probes there were, and what they found. Those that found nothing, since too little of them arrived, or together, are
+/// the rest.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Probes {
+    /// Decided on.
+    pub made: u32,
+    /// Found that the link carries more than was believed.
+    pub more: u32,
+    /// Found what was believed, or less.
+    pub less: u32,
+}
+
+impl Probes {
+    /// So many probes found a rate.
+    pub(super) const fn find(&mut self, probes: u32, more: bool) {
+        let count = if more { &mut self.more } else { &mut self.less };
+        *count = count.wrapping_add(probes);
+    }
+
+    /// Those that came after `before`.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            made: self.made.wrapping_sub(before.made),
+            more: self.more.wrapping_sub(before.more),
+            less: self.less.wrapping_sub(before.less),
+        }
+    }
+}
+
 /// The last probes, as far as feedback has told of them (libwebrtc, `goog_cc/probe_bitrate_estimator.cc`).
 #[derive(Debug, Default)]
 pub(super) struct ProbeResults {
     clusters: ArrayVec<Cluster, CLUSTERS>,
     found: Option<f64>,
+    /// Probes that found something for the first time, since this was last asked.
+    answered: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +96,7 @@ struct Cluster {
     bytes_min: f64,
     packets: u32,
     bytes: f64,
+    is_answered: bool,
     span: Option<Span>,
 }
 
@@ -89,6 +122,7 @@ impl ProbeResults {
             bytes_min: f64::from(probe.bytes) * RECEIVED,
             packets: 0,
             bytes: 0.0,
+            is_answered: false,
             span: None,
         });
     }
@@ -101,12 +135,18 @@ impl ProbeResults {
         cluster.packet(sent, at_us, bytes);
         if let Some(rate) = cluster.rate() {
             self.found = Some(rate);
+            self.answered += u32::from(!std::mem::replace(&mut cluster.is_answered, true));
         }
     }
 
     /// Bits per second that the last complete probe found; told once.
     pub(super) const fn take(&mut self) -> Option<f64> {
         self.found.take()
+    }
+
+    /// Probes that found something for the first time, since this was last asked: more packets of one may tell more.
+    pub(super) const fn take_answered(&mut self) -> u32 {
+        std::mem::replace(&mut self.answered, 0)
     }
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { codecOrder } from "../../../signaling/web/net/codecs.js";
 import { cameraEncodings, fitEncodings, layerCount, wantEncodings } from "../../../signaling/web/net/encodings.js";
+import { limit, watchLimits } from "../../../signaling/web/net/limits.js";
 import { changes } from "../../../signaling/web/net/slots.js";
 import { retryDelay, Socket } from "../../../signaling/web/net/socket.js";
 import { pixels, ViewHints } from "../../../signaling/web/net/view.js";
@@ -167,4 +168,25 @@ test("a welcome has everybody whom the server named before it", () => {
     globalThis.WebSocket = before;
   }
   assert.deepEqual(heard.map((message) => message.participants.map((/** @type {any} */ one) => one.id)), [["p1", "p2", "p3", "p4"], ["p5"]]);
+});
+
+test("what limits a picture is told on change, the worst of its encodings, and again to a server that may have missed it", async () => {
+  assert.equal(limit([{ qualityLimitationReason: "none" }, {}]), null);
+  assert.equal(limit([{ qualityLimitationReason: "cpu" }, { qualityLimitationReason: "bandwidth" }]), "bandwidth");
+  assert.equal(limit([{ qualityLimitationReason: "cpu" }, { qualityLimitationReason: "other" }]), "cpu");
+  let reason = "none";
+  const sends = (/** @type {string | null} */ mid, /** @type {string} */ kind, /** @type {{} | null} */ track) =>
+    /** @type {any} */ ({ mid, receiver: { track: { kind } }, sender: { track, getStats: async () => new Map([["1", { qualityLimitationReason: reason }]]) } });
+  /** @type {[string, string | null][]} */ const told = [];
+  const limits = watchLimits([sends("0", "audio", {}), sends("1", "video", {}), sends("2", "video", null), sends(null, "video", {})], (mid, by) => told.push([mid, by]));
+  const look = async () => (await limits.look(), told.splice(0));
+  assert.deepEqual(await look(), [["1", null], ["2", null]]);
+  reason = "bandwidth";
+  assert.deepEqual(await look(), [["1", "bandwidth"]]);
+  assert.deepEqual(await look(), []);
+  limits.again();
+  assert.deepEqual(await look(), [["1", "bandwidth"], ["2", null]]);
+  reason = "none";
+  assert.deepEqual(await look(), [["1", null]]);
+  limits.stop();
 });

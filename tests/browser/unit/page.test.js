@@ -130,7 +130,7 @@ test("each reason of the protocol has words, or is none for which anything is mi
   assert.deepEqual(Object.keys(t.why).sort(), reasons.sort());
   for (const reason of /** @type {Reason[]} */ (reasons)) {
     const slot = { mid: "4", publication: 1, participant: "p4", source: /** @type {const} */ ("camera"), reason, layer: 0, wanted: 2 };
-    const words = why(slot, "Mira", null);
+    const words = why(slot, "Mira", null, "640 × 360");
     assert.equal(words === null, reason === "full" || reason === "hidden", reason);
     assert.ok(words === null || (words.side && words.sentence.endsWith(".")), reason);
   }
@@ -139,9 +139,21 @@ test("each reason of the protocol has words, or is none for which anything is mi
 test("what is short is told in figures, as far as they are known", () => {
   const slot = { mid: "4", publication: 1, participant: "p4", source: /** @type {const} */ ("camera"), reason: /** @type {const} */ ("budget"), layer: 1, wanted: 2, short_by: 1_340_000 };
   const link = { estimate: 620_000, used: 500_000, wanted: 2_000_000, loss_permille: 0 };
-  assert.equal(why(slot, "Mira", link)?.sentence, "There is room for 620\u00a0kbit/s; Mira’s next size needs 1.3\u00a0Mbit/s more. It returns by itself.");
-  assert.equal(why(slot, "Mira", null)?.sentence, "Mira’s next size needs 1.3\u00a0Mbit/s more than your connection carries. It returns by itself.");
-  assert.equal(why({ ...slot, reason: "paused" }, "Mira", null)?.sentence, "Your connection has room for voices only.");
+  assert.equal(why(slot, "Mira", link, "")?.sentence, "There is room for 620\u00a0kbit/s; Mira’s next size needs 1.3\u00a0Mbit/s more. It returns by itself.");
+  assert.equal(why(slot, "Mira", null, "")?.sentence, "Mira’s next size needs 1.3\u00a0Mbit/s more than your connection carries. It returns by itself.");
+  assert.equal(why({ ...slot, reason: "paused" }, "Mira", null, "")?.sentence, "Your connection has room for voices only.");
+});
+
+test("whose side it is on is named with whoever it is", () => {
+  // As a server with links to others would send it: no server has any yet.
+  const recorded = JSON.parse('{ "op": "slots", "slots": [{ "mid": "4", "publication": 1, "participant": "p4", "source": "camera", "reason": "relay", "layer": 0, "wanted": 2 }] }');
+  const [slot] = recorded.slots;
+  const words = (/** @type {Reason} */ reason) => Object.values(why({ ...slot, reason }, "Mira", null, "640 × 360") ?? {});
+  assert.deepEqual(Object.values(why(slot, "Mira", null, "") ?? {}), ["Confab", "The link between two servers is full."]);
+  assert.deepEqual(words("upload"), ["Mira’s upload", "Mira’s connection carries no larger picture."]);
+  assert.deepEqual(words("busy"), ["Mira’s device", "Mira’s device is busy and sends a smaller picture."]);
+  assert.deepEqual(words("source"), ["the source", "There is no larger picture than 640 × 360."]);
+  assert.deepEqual(words("loss"), ["the way", "Part of Mira’s picture was lost on the way; it is being sent again."]);
 });
 
 test("a picture is soft where a larger one could be seen, and paused where one could be and none comes", () => {
@@ -154,5 +166,7 @@ test("a picture is soft where a larger one could be seen, and paused where one c
   assert.equal(look({ ...slot, reason: "server", wanted: 2 }), "paused");
   assert.equal(look({ ...slot, reason: "starting", layer: 0, wanted: 2 }), null, "nobody knows yet");
   assert.equal(look({ ...slot, reason: "hidden" }), null);
+  for (const reason of /** @type {const} */ (["upload", "busy", "relay"])) assert.equal(look({ ...slot, reason, layer: 1, wanted: 2 }), "soft", reason);
+  for (const reason of /** @type {const} */ (["source", "loss"])) assert.equal(look({ ...slot, reason, layer: 1, wanted: 2 }), null, reason);
   assert.equal(look({ ...slot, reason: "keyframe" }), null, "the tile waits, and says so itself");
 });

@@ -1,6 +1,7 @@
 //! Messages of the protocol, beside `serde_json`'s own tree.
 
 use serde_json::Value;
+use sfu::publication::hindrance::Shortage;
 use signaling::dialect::socket::message::{ClientMessage, JoinMessage};
 use signaling::fault::{Error, Fault};
 use signaling::session::Ask;
@@ -67,6 +68,14 @@ fn check_fields(message: &ClientMessage, tree: &Value) {
                 (op, budget.map(|budget| budget.as_bps())),
                 ("prefer", tree["budget"].as_u64())
             );
+        }
+        ClientMessage::Ask(Ask::Limited { mid, by }) => {
+            let by = by.map(|by| match by {
+                Shortage::Upload => "bandwidth",
+                Shortage::Device => "cpu",
+            });
+            assert_eq!((op, tree["mid"].as_str()), ("limited", Some(&**mid)));
+            assert_eq!(tree["by"].as_str(), by);
         }
         ClientMessage::Ask(Ask::Watch { link }) => {
             assert_eq!((op, tree["link"].as_bool()), ("watch", Some(*link)));

@@ -53,6 +53,8 @@ struct Encoder {
     descriptor_id: u8,
     wants_keyframe: bool,
     is_active: bool,
+    /// Whatever is wanted, its publisher has no room for it.
+    is_held_back: bool,
     /// When it made its last picture.
     last: Option<SimTime>,
     /// Counts pictures of this encoding; restarts nowhere.
@@ -101,6 +103,15 @@ impl Camera {
         }
     }
 
+    /// Sends no more than the lowest `most` encodings, whatever is wanted.
+    pub fn hold_back(&mut self, most: usize) {
+        for (encoder, place) in self.encodings.iter_mut().zip(0..) {
+            let is_held_back = place >= most;
+            encoder.wants_keyframe |= encoder.is_held_back && !is_held_back;
+            encoder.is_held_back = is_held_back;
+        }
+    }
+
     /// Of each encoding, whether a picture was sent since `from`.
     #[must_use]
     pub fn sent_since(&self, from: SimTime) -> Vec<bool> {
@@ -123,7 +134,7 @@ impl Camera {
         let ticks = u32::try_from(now.elapsed().as_nanos() * 9 / 100_000)
             .expect("a run is shorter than 13 hours");
         for encoder in &mut self.encodings {
-            if encoder.is_active {
+            if encoder.is_active && !encoder.is_held_back {
                 encoder.frame(self.publication, ticks, random, &mut send);
                 encoder.last = Some(now);
             }
@@ -169,6 +180,7 @@ impl Encoder {
             descriptor_id: session.extension(Extension::DependencyDescriptor),
             wants_keyframe: true,
             is_active: true,
+            is_held_back: false,
             last: None,
             number: 0,
             last_keyframe: 0,

@@ -140,6 +140,13 @@ impl Client {
         }
     }
 
+    /// Sends no more than the lowest `most` encodings of the camera, as a browser that is short of something.
+    pub fn hold_back(&mut self, most: usize) {
+        if let Some(camera) = &mut self.camera {
+            camera.hold_back(most);
+        }
+    }
+
     /// Of each encoding of the camera, whether a picture was sent since `from`.
     #[must_use]
     pub fn sent_since(&self, from: SimTime) -> Vec<bool> {

@@ -40,6 +40,12 @@ fn a_tile_that_grows_shrinks_and_hides_is_followed() {
 }
 
 #[test]
+#[ignore = "long: a minute"]
+fn an_upload_that_is_narrow_is_named_to_whoever_watches() {
+    play("link-upload");
+}
+
+#[test]
 #[ignore = "long: half a minute"]
 fn jitter_takes_nothing_from_the_picture() {
     play("link-jitter");

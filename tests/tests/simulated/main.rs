@@ -14,6 +14,7 @@ mod demand;
 mod determinism;
 mod estimate;
 mod faults;
+mod figures;
 mod keyframes;
 mod layers;
 mod overload;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sfu::command::Pictures;
 use sfu::event::{Outcome, Outlook, Reason, Speaker};
 use sfu::media::{ParticipantId, Source};
+use sfu::publication::hindrance::Shortage;
 use simulcast::Bitrate;
 
 use super::close::Bye;
@@ -21,7 +22,7 @@ use sfu::command::Voice;
 pub enum ClientMessage {
     /// `join`.
     Join(JoinMessage),
-    /// `offer`, `voice`, `view`, `prefer` or `leave`.
+    /// `offer`, `voice`, `view`, `prefer`, `limited`, `watch` or `leave`.
     Ask(Ask),
     /// `pong`, to which ping.
     Pong(u64),
@@ -97,6 +98,20 @@ enum Mode {
 }
 
 #[derive(Deserialize)]
+struct LimitedMessage {
+    mid: String,
+    #[serde(default)]
+    by: Option<Limit>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Limit {
+    Bandwidth,
+    Cpu,
+}
+
+#[derive(Deserialize)]
 struct WatchMessage {
     link: bool,
 }
@@ -133,6 +148,7 @@ impl ClientMessage {
             "voice" => Self::Ask(typed::<VoiceMessage>(text)?.into()),
             "view" => Self::Ask(typed::<ViewMessage>(text)?.into()),
             "prefer" => Self::Ask(typed::<PreferMessage>(text)?.into()),
+            "limited" => Self::Ask(typed::<LimitedMessage>(text)?.into()),
             "watch" => {
                 let WatchMessage { link } = typed(text)?;
                 Self::Ask(Ask::Watch { link })
@@ -191,6 +207,16 @@ impl From<PreferMessage> for Ask {
             Mode::SoundOnly => Pictures::SoundOnly,
         };
         Self::Prefer { budget: budget.map(Bitrate::bps), pictures }
+    }
+}
+
+impl From<LimitedMessage> for Ask {
+    fn from(LimitedMessage { mid, by }: LimitedMessage) -> Self {
+        let by = by.map(|by| match by {
+            Limit::Bandwidth => Shortage::Upload,
+            Limit::Cpu => Shortage::Device,
+        });
+        Self::Limited { mid, by }
     }
 }
 
@@ -342,6 +368,12 @@ pub enum ReasonName {
     Hidden,
     Server,
     Codec,
+    Upload,
+    Busy,
+    Source,
+    Loss,
+    /// The link between two servers is full. None is told until there are such links.
+    Relay,
     Keyframe,
 }
 
@@ -356,6 +388,10 @@ impl From<Reason> for ReasonName {
             Reason::Hidden => Self::Hidden,
             Reason::Server => Self::Server,
             Reason::Codec => Self::Codec,
+            Reason::Upload => Self::Upload,
+            Reason::Busy => Self::Busy,
+            Reason::Source => Self::Source,
+            Reason::Loss => Self::Loss,
             Reason::Keyframe => Self::Keyframe,
         }
     }

@@ -29,7 +29,10 @@ fn every_message_of_the_protocol_is_read_and_written_as_its_document_says() {
             }
         }
     }
-    assert_eq!(read, ["join", "offer", "voice", "view", "prefer", "watch", "pong", "leave"]);
+    assert_eq!(
+        read,
+        ["join", "offer", "voice", "view", "prefer", "limited", "watch", "pong", "leave"]
+    );
     let all = [
         "present",
         "welcome",
@@ -69,6 +72,8 @@ fn a_wrong_field_is_named() {
         ),
         (r#"{"op":"voice","muted":"yes"}"#, "muted: invalid type"),
         (r#"{"op":"prefer","mode":"fast"}"#, "mode: unknown variant"),
+        (r#"{"op":"limited","by":"cpu"}"#, "missing field `mid`"),
+        (r#"{"op":"limited","mid":"1","by":"weather"}"#, "by: unknown variant"),
         (r#"{"op":"pong"}"#, "missing field `id`"),
     ] {
         match ClientMessage::read(text) {

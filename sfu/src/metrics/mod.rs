@@ -4,28 +4,21 @@
 //! thread adds what it counted itself; signaling sums the snapshots of all shards and prints
 //! [`Snapshot::samples`], knowing none of them by name.
 //!
-//! Names follow Prometheus: `confab_`, base units, `_total` on whatever only rises. Left out on purpose: histograms of time
-//! (a shard never asks for it, so it cannot measure how long it takes), and labels that name a person or a
+//! Names follow Prometheus: `confab_`, base units, `_total` on whatever only rises. Left out on purpose: how long the shard itself
+//! takes (it never asks for the time, so it cannot measure that), and labels that name a person or a
 //! channel (their number has no bound).
 
+pub mod histogram;
+pub mod label;
+
+use std::fmt;
 use std::ops::AddAssign;
 
 use crate::drop::DropReason;
 use crate::media::MediaKind;
-use simulcast::Bitrate;
+use histogram::{Histogram, Histograms, Rate, Wait};
+pub use label::{Blocked, Direction, Handshake, Label, Pause, ProbeOutcome};
 use simulcast::allocator::Shed;
-
-/// What a label can say: a closed list, so that an array holds one count for each.
-pub trait Label: Copy + 'static {
-    /// The label's name.
-    const KEY: &'static str;
-    /// All it can say.
-    const ALL: &'static [Self];
-    /// The label's value.
-    fn name(self) -> &'static str;
-    /// Its place in [`Self::ALL`].
-    fn index(self) -> usize;
-}
 
 /// One number for each value of a label.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -117,141 +110,15 @@ impl Gauge {
     }
 }
 
-/// Which way something went, seen from the server.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Direction {
-    /// From a client.
-    Received,
-    /// To a client.
-    Sent,
-}
-
-/// How a DTLS handshake ended.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Handshake {
-    /// Keys were agreed, with the certificate the offer promised.
-    Completed,
-    /// It ended without keys.
-    Failed,
-    /// The certificate was not the one the offer promised.
-    FingerprintMismatch,
-}
-
-/// How far a probe came.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum ProbeStage {
-    /// It was decided on.
-    Begun,
-    /// It found a rate.
-    Found,
-}
-
-/// A band of estimates, up to the rate in its name and above the one before.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum EstimateBand {
-    /// Sound, and the lowest layer hardly.
-    K100,
-    /// The lowest layer.
-    K300,
-    /// The middle layer hardly.
-    K600,
-    /// The middle layer.
-    K1200,
-    /// The top layer.
-    K2500,
-    /// A few pictures.
-    K5000,
-    /// Many.
-    K10000,
-    /// All there are.
-    More,
-}
-
-impl EstimateBand {
-    /// The band of an estimate.
-    #[must_use]
-    pub fn of(estimate: Bitrate) -> Self {
-        let kbps = estimate.as_bps().div_ceil(1_000);
-        let bands = [
-            (100, Self::K100),
-            (300, Self::K300),
-            (600, Self::K600),
-            (1_200, Self::K1200),
-            (2_500, Self::K2500),
-            (5_000, Self::K5000),
-            (10_000, Self::K10000),
-        ];
-        bands.into_iter().find(|(most, _)| kbps <= *most).map_or(Self::More, |(_, band)| band)
-    }
-}
-
-/// What a full send path was full of.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Blocked {
-    /// The socket's send buffer (EAGAIN).
-    Socket,
-    /// A queue behind it (ENOBUFS).
-    Device,
-}
-
-/// Gives an enum its label key and its values.
-macro_rules! label {
-    ($label:ident, $key:literal, $($variant:ident = $name:literal),+) => {
-        impl Label for $label {
-            const KEY: &'static str = $key;
-            const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
-            fn index(self) -> usize {
-                self as usize
-            }
-        }
-    };
-}
-
-label!(MediaKind, "kind", Audio = "audio", Video = "video");
-label!(Direction, "direction", Received = "received", Sent = "sent");
-label!(
-    Handshake,
-    "outcome",
-    Completed = "completed",
-    Failed = "failed",
-    FingerprintMismatch = "fingerprint_mismatch"
-);
-label!(ProbeStage, "stage", Begun = "begun", Found = "found");
-label!(
-    EstimateBand,
-    "up_to_kbps",
-    K100 = "100",
-    K300 = "300",
-    K600 = "600",
-    K1200 = "1200",
-    K2500 = "2500",
-    K5000 = "5000",
-    K10000 = "10000",
-    More = "inf"
-);
-label!(
-    Shed,
-    "sheds",
-    Nothing = "nothing",
-    New = "new",
-    Layers = "layers",
-    AllLayers = "all_layers",
-    Pictures = "pictures"
-);
-label!(Blocked, "queue", Socket = "socket", Device = "device");
-
-/// Whether a metric only rises.
+/// What kind of metric it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MetricKind {
     /// It only rises, until the process ends.
     Counter,
     /// It rises and falls.
     Gauge,
+    /// It counts values by how large they are, and only rises.
+    Histogram,
 }
 
 impl MetricKind {
@@ -261,6 +128,7 @@ impl MetricKind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
         }
     }
 }
@@ -272,19 +140,52 @@ pub struct Sample {
     pub name: &'static str,
     /// What it counts, a sentence.
     pub help: &'static str,
-    /// Whether it only rises.
+    /// What kind of metric it is.
     pub kind: MetricKind,
-    /// The label with its value, where the metric has one.
-    pub label: Option<(&'static str, &'static str)>,
-    /// The number.
-    pub value: u64,
+    /// The number with its labels.
+    pub reading: Reading,
 }
 
-/// What a field of the table can do: be summed, and say its samples.
+/// One number of a metric.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Reading {
+    /// What follows the metric's name: nothing, or of a histogram `_bucket`, `_sum`, `_count`.
+    pub suffix: &'static str,
+    /// The metric's label with its value, and a bucket's upper bound (`le`).
+    pub labels: [Option<(&'static str, &'static str)>; 2],
+    /// The number.
+    pub value: Number,
+}
+
+impl Reading {
+    const fn plain(label: Option<(&'static str, &'static str)>, value: u64) -> Self {
+        Self { suffix: "", labels: [label, None], value: Number::Whole(value) }
+    }
+}
+
+/// A number as Prometheus reads it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Number {
+    /// As it is.
+    Whole(u64),
+    /// Seconds, in millionths.
+    Micros(u64),
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(value) => write!(f, "{value}"),
+            Self::Micros(value) => write!(f, "{}.{:06}", value / 1_000_000, value % 1_000_000),
+        }
+    }
+}
+
+/// What a field of the table can do: be summed, and say its numbers.
 trait Family {
     const KIND: MetricKind;
     fn absorb(&mut self, other: &Self);
-    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)>;
+    fn values(&self) -> impl Iterator<Item = Reading>;
 }
 
 impl<L: Label, const N: usize> Family for Series<L, N> {
@@ -296,8 +197,9 @@ impl<L: Label, const N: usize> Family for Series<L, N> {
         }
     }
 
-    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)> {
-        L::ALL.iter().zip(&self.values).map(|(label, &value)| (Some((L::KEY, label.name())), value))
+    fn values(&self) -> impl Iterator<Item = Reading> {
+        let labels = L::ALL.iter().map(|label| Some((L::KEY, label.name())));
+        labels.zip(&self.values).map(|(label, &value)| Reading::plain(label, value))
     }
 }
 
@@ -308,7 +210,7 @@ impl<L: Label, const N: usize> Family for Spread<L, N> {
         self.0.absorb(&other.0);
     }
 
-    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)> {
+    fn values(&self) -> impl Iterator<Item = Reading> {
         self.0.values()
     }
 }
@@ -320,8 +222,8 @@ impl Family for Total {
         self.add(other.0);
     }
 
-    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)> {
-        std::iter::once((None, self.0))
+    fn values(&self) -> impl Iterator<Item = Reading> {
+        std::iter::once(Reading::plain(None, self.0))
     }
 }
 
@@ -332,8 +234,8 @@ impl Family for Gauge {
         self.0 = self.0.saturating_add(other.0);
     }
 
-    fn values(&self) -> impl Iterator<Item = (Option<(&'static str, &'static str)>, u64)> {
-        std::iter::once((None, self.0))
+    fn values(&self) -> impl Iterator<Item = Reading> {
+        std::iter::once(Reading::plain(None, self.0))
     }
 }
 
@@ -343,7 +245,7 @@ fn samples_of<F: Family>(
     help: &'static str,
 ) -> impl Iterator<Item = Sample> {
     let kind = F::KIND;
-    family.values().map(move |(label, value)| Sample { name, help, kind, label, value })
+    family.values().map(move |reading| Sample { name, help, kind, reading })
 }
 
 /// Writes the counters, their sum and their samples from one table.
@@ -390,14 +292,17 @@ table! {
     packets_forwarded: Series<MediaKind, 2>, "confab_rtp_packets_forwarded_total", "RTP packets sent to a receiver for the first time.";
     packets_resent: Series<MediaKind, 2>, "confab_rtp_packets_resent_total", "RTP packets sent again, because a receiver lost them.";
     packets_padding: Total, "confab_rtp_packets_padding_total", "RTP packets sent to find out what a link carries: packets sent once more, or empty ones.";
-    probes: Series<ProbeStage, 2>, "confab_probes_total", "Probes of what a receiver's link carries: begun, and those that found a rate.";
-    estimates: Spread<EstimateBand, 8>, "confab_estimates", "Receivers of pictures by what their links carry, in kbit/s up to the label and above the one before.";
+    probes: Series<ProbeOutcome, 3>, "confab_probes_total", "Probes of what a receiver's link carries: sent, and those that found more than was believed, or no more.";
+    estimates: Histogram<Rate, 8>, "confab_estimate_bits_per_second", "What the links of receivers of pictures carry, each once a second.";
+    targets: Histogram<Rate, 8>, "confab_target_bits_per_second", "What receivers of pictures are given of them, each once a second.";
+    firsts: Histograms<MediaKind, Wait, 2, 8>, "confab_first_media_seconds", "From somebody's join to the first packet of sound or pictures that left for them.";
     packets_recovered: Series<MediaKind, 2>, "confab_rtp_packets_recovered_total", "RTP packets that a publisher sent again and that were still wanted.";
     packets_missing: Series<MediaKind, 2>, "confab_rtp_packets_missing_total", "RTP packets of a publisher that never arrived.";
     rtcp_packets: Series<Direction, 2>, "confab_rtcp_packets_total", "RTCP compounds.";
     nacked_packets: Series<Direction, 2>, "confab_nacked_packets_total", "Packets asked for again by NACK.";
     keyframe_requests: Series<Direction, 2>, "confab_keyframe_requests_total", "Keyframes asked for by PLI or FIR.";
-    switches: Series<MediaKind, 2>, "confab_switches_total", "Times a slot went on with another layer or publication.";
+    switches: Series<MediaKind, 2>, "confab_switches_total", "Times a slot began, or went on with another layer or publication.";
+    pauses: Series<Pause, 4>, "confab_pauses_total", "Times a picture that flowed to a receiver was paused, by reason.";
 
     // Counted by whoever drops.
     dropped: Series<DropReason, { DropReason::COUNT }>, "confab_dropped_total", "Datagrams and packets dropped, by reason.";
@@ -445,13 +350,20 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
+    fn whole(sample: Sample) -> u64 {
+        match sample.reading.value {
+            Number::Whole(value) | Number::Micros(value) => value,
+        }
+    }
+
     fn value(snapshot: &Snapshot, name: &str, label: Option<&str>) -> u64 {
-        let wanted =
-            |sample: &Sample| sample.name == name && sample.label.map(|(_, value)| value) == label;
+        let wanted = |sample: &Sample| {
+            sample.name == name && sample.reading.labels[0].map(|(_, value)| value) == label
+        };
         let mut found = snapshot.samples().filter(wanted);
         let sample = found.next().expect("a sample");
         assert_eq!(found.next(), None, "one sample for each label");
-        sample.value
+        whole(sample)
     }
 
     #[test]
@@ -467,7 +379,7 @@ mod tests {
         assert_eq!(value(&snapshot, "confab_dropped_total", Some("muted")), 1);
         assert_eq!(value(&snapshot, "confab_participants", None), 2);
         assert_eq!(value(&snapshot, "confab_turns_total", None), 1);
-        assert_eq!(snapshot.samples().map(|sample| sample.value).sum::<u64>(), 7);
+        assert_eq!(snapshot.samples().map(whole).sum::<u64>(), 7);
     }
 
     #[test]
@@ -486,18 +398,16 @@ mod tests {
     }
 
     #[test]
-    fn estimates_fall_into_the_bands_of_their_names() {
-        let name = |kbps| EstimateBand::of(Bitrate::kbps(kbps)).name();
-        assert_eq!(
-            [100, 101, 2_500, 9_000, 10_001].map(name),
-            ["100", "300", "2500", "10000", "inf"]
-        );
-        let (mut one, mut other) = (Counters::default(), Counters::default());
-        one.estimates.count(EstimateBand::K300);
-        other.estimates.count(EstimateBand::K300);
-        let mut sum = Snapshot::of(&one);
-        sum += &other;
-        assert_eq!(value(&sum, "confab_estimates", Some("300")), 2);
+    fn probes_and_pauses_are_counted_by_what_became_of_them() {
+        let mut counters = Counters::default();
+        counters.probes.add(ProbeOutcome::Sent, 5);
+        counters.probes.add(ProbeOutcome::FoundMore, 2);
+        counters.pauses.count(Pause::Hidden);
+        let snapshot = Snapshot::of(&counters);
+        let probes = |outcome| value(&snapshot, "confab_probes_total", Some(outcome));
+        assert_eq!(["sent", "found_more", "found_less"].map(probes), [5, 2, 0]);
+        let pauses = |reason| value(&snapshot, "confab_pauses_total", Some(reason));
+        assert_eq!(["paused", "chosen", "hidden", "server"].map(pauses), [0, 0, 1, 0]);
     }
 
     /// Prometheus, "Metric and label naming": a prefix of the application, base units, `_total` on counters.
@@ -512,10 +422,10 @@ mod tests {
             assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
             assert_eq!(name.ends_with("_total"), sample.kind == MetricKind::Counter, "{name}");
             assert!(sample.help.ends_with('.'), "{name}");
-            assert!(
-                sample.label.is_none_or(|(key, value)| !key.is_empty() && !value.is_empty()),
-                "{name}"
-            );
+            let mut labels = sample.reading.labels.into_iter().flatten();
+            assert!(labels.all(|(key, value)| !key.is_empty() && !value.is_empty()), "{name}");
+            let is_histogram = sample.kind == MetricKind::Histogram;
+            assert_eq!(is_histogram, !sample.reading.suffix.is_empty(), "{name}");
             assert!(name == last || seen.insert(name), "{name} is not in one piece");
             last = name;
         }

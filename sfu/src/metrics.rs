@@ -126,6 +126,28 @@ pub enum Direction {
     Sent,
 }
 
+/// What of a packet went to another media thread.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Relayed {
+    /// All of it, and it is sound.
+    Sound,
+    /// All of it, and it is of a picture.
+    Picture,
+    /// How loud it is, and nothing else.
+    Level,
+}
+
+impl Relayed {
+    /// A whole packet of this kind.
+    #[must_use]
+    pub const fn of(kind: MediaKind) -> Self {
+        match kind {
+            MediaKind::Audio => Self::Sound,
+            MediaKind::Video => Self::Picture,
+        }
+    }
+}
+
 /// How a DTLS handshake ended.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Handshake {
@@ -214,6 +236,7 @@ macro_rules! label {
 
 label!(MediaKind, "kind", Audio = "audio", Video = "video");
 label!(Direction, "direction", Received = "received", Sent = "sent");
+label!(Relayed, "part", Sound = "sound", Picture = "picture", Level = "level");
 label!(
     Handshake,
     "outcome",
@@ -387,6 +410,7 @@ table! {
     handshakes: Series<Handshake, 3>, "confab_handshakes_total", "DTLS handshakes that ended.";
     stun_answered: Total, "confab_stun_requests_answered_total", "STUN binding requests answered.";
     packets_received: Series<MediaKind, 2>, "confab_rtp_packets_received_total", "RTP packets taken into a publication.";
+    packets_relayed: Series<Relayed, 3>, "confab_rtp_packets_relayed_total", "RTP packets handed to another media thread: of sound that nobody there hears, the level alone.";
     packets_forwarded: Series<MediaKind, 2>, "confab_rtp_packets_forwarded_total", "RTP packets sent to a receiver for the first time.";
     packets_resent: Series<MediaKind, 2>, "confab_rtp_packets_resent_total", "RTP packets sent again, because a receiver lost them.";
     packets_padding: Total, "confab_rtp_packets_padding_total", "RTP packets sent to find out what a link carries: packets sent once more, or empty ones.";

@@ -11,8 +11,8 @@ use super::demand::KeyframeDemand;
 use super::frame_rate::FrameRate;
 use super::history::HistoryKey;
 use super::layers::{Layers, TEMPORAL_ALL};
-use super::receive::Receive;
-use super::{EARLY_MAX, LAYERS_MAX};
+use super::receive::{Arrived, How, Receive};
+use super::{EARLY_MAX, Incoming, LAYERS_MAX};
 
 /// What is known of one encoding.
 #[derive(Debug)]
@@ -56,6 +56,22 @@ impl EncodingState {
 }
 
 impl EncodingState {
+    /// Counts a packet of its stream with so many bytes of payload, ticks of `clock_rate` a second.
+    pub(super) fn arrive(
+        &mut self,
+        packet: &Incoming<'_>,
+        payload: usize,
+        clock_rate: u32,
+    ) -> Arrived {
+        let how = match (payload, packet.retransmitted) {
+            (0, _) => How::Padding,
+            (1.., true) => How::Retransmission,
+            (1.., false) => How::Media,
+        };
+        let stream = self.stream.get_or_insert_with(|| Receive::new(packet.ssrc, clock_rate));
+        stream.packet(packet.arrival, packet.sequence, packet.timestamp, payload, how)
+    }
+
     /// Adds its layers: as they are, or, of a simulcast publication, the temporal ones of its largest picture as its own.
     pub(super) fn describe(
         &self,

@@ -42,7 +42,7 @@ use demand::{Demand, LayerDemand};
 use encoding::EncodingState;
 use history::{History, HistoryKey, Meta, Recorded};
 use missing::NACK_MAX;
-use receive::{Arrival, Arrived, Capture, How, Receive};
+use receive::{Arrival, Arrived, Capture, Receive};
 
 slotmap::new_key_type! {
     /// A publication within its shard.
@@ -252,25 +252,12 @@ impl Publication {
     pub fn receive(&mut self, now: Instant, packet: &Incoming<'_>) -> Result<Received, DropReason> {
         let (payload, map) = self.payload_map(packet.payload_type)?;
         let spread = self.spread();
-        let how = match (packet.payload.is_empty(), packet.retransmitted) {
-            (true, _) => How::Padding,
-            (false, true) => How::Retransmission,
-            (false, false) => How::Media,
-        };
         let encoding = self
             .encodings
             .get_mut(usize::from(packet.encoding))
             .ok_or(DropReason::UnknownStream)?;
-        let stream = encoding
-            .stream
-            .get_or_insert_with(|| Receive::new(packet.ssrc, map.format.clock_rate()));
-        let Arrived { index, kind, lost } = stream.packet(
-            packet.arrival,
-            packet.sequence,
-            packet.timestamp,
-            packet.payload.len(),
-            how,
-        );
+        let Arrived { index, kind, lost } =
+            encoding.arrive(packet, packet.payload.len(), map.format.clock_rate());
         if lost {
             encoding.demand.want(now);
         }
@@ -305,6 +292,23 @@ impl Publication {
             return Ok(Received::Early);
         }
         Ok(Received::Packet { key, late: kind == Arrival::Late, explains })
+    }
+
+    /// A packet of a mirror that stayed at the other shard, with so many bytes of payload: it counts as arrived, and is in no history.
+    ///
+    /// # Errors
+    /// As for [`Self::receive`].
+    pub fn pass(&mut self, packet: &Incoming<'_>, payload: usize) -> Result<(), DropReason> {
+        let (_, map) = self.payload_map(packet.payload_type)?;
+        let encoding = self
+            .encodings
+            .get_mut(usize::from(packet.encoding))
+            .ok_or(DropReason::UnknownStream)?;
+        match encoding.arrive(packet, payload, map.format.clock_rate()).kind {
+            Arrival::New | Arrival::Late => Ok(()),
+            Arrival::Duplicate => Err(DropReason::Duplicate),
+            Arrival::TooOld => Err(DropReason::TooOld),
+        }
     }
 
     /// The packets of `encoding` that were [`Received::Early`] and whose frames are known now, as they came.

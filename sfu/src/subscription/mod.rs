@@ -79,6 +79,11 @@ impl Subscription {
             MediaKind::Video if keyframes => Selector::paused(publication.spread()),
             MediaKind::Video => Selector::impatient(publication.spread()),
         };
+        // Whatever a picture's layers, an allocation says which are wanted.
+        let demand = match slot.kind {
+            MediaKind::Audio => Demand::ALL,
+            MediaKind::Video => Demand::NONE,
+        };
         let carriages = Self::carriages(publication, slot);
         let (id, publisher) = (publication.spec.id, publication.owner);
         let is_carried = carriages.iter().any(Option::is_some);
@@ -94,7 +99,7 @@ impl Subscription {
             selector,
             started: false,
             outcome: Outcome::of(reason),
-            demand: Demand::NONE,
+            demand,
             before: None,
             carriages,
         }

@@ -23,11 +23,12 @@ pub mod uplink;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
+use simulcast::codec::descriptor::Targets;
 use simulcast::codec::{Codec, PacketInfo};
 use simulcast::frames::Place;
 use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
 use simulcast::rewriter::Beginning;
-use simulcast::{Layer, RtpTimestamp, SequenceNumber, Spread};
+use simulcast::{Layer, LayerId, RtpTimestamp, SequenceNumber, Spread};
 
 use crate::channel::participant::ParticipantKey;
 use crate::channel::{ChannelKey, VoiceKey};
@@ -256,16 +257,9 @@ impl Publication {
             .encodings
             .get_mut(usize::from(packet.encoding))
             .ok_or(DropReason::UnknownStream)?;
-        let Arrived { index, kind, lost } =
-            encoding.arrive(packet, packet.payload.len(), map.format.clock_rate());
-        if lost {
-            encoding.demand.want(now);
-        }
-        match kind {
-            Arrival::New | Arrival::Late => {}
-            Arrival::Duplicate => return Err(DropReason::Duplicate),
-            Arrival::TooOld => return Err(DropReason::TooOld),
-        }
+        let clock_rate = map.format.clock_rate();
+        let Arrived { index, kind, .. } =
+            encoding.arrive(now, packet, packet.payload.len(), clock_rate)?;
         if packet.payload.is_empty() {
             return Ok(Received::Padding { index });
         }
@@ -298,17 +292,16 @@ impl Publication {
     ///
     /// # Errors
     /// As for [`Self::receive`].
-    pub fn pass(&mut self, packet: &Incoming<'_>, payload: usize) -> Result<(), DropReason> {
+    pub fn pass(
+        &mut self,
+        now: Instant,
+        packet: &Incoming<'_>,
+        payload: usize,
+    ) -> Result<(), DropReason> {
         let (_, map) = self.payload_map(packet.payload_type)?;
-        let encoding = self
-            .encodings
-            .get_mut(usize::from(packet.encoding))
-            .ok_or(DropReason::UnknownStream)?;
-        match encoding.arrive(packet, payload, map.format.clock_rate()).kind {
-            Arrival::New | Arrival::Late => Ok(()),
-            Arrival::Duplicate => Err(DropReason::Duplicate),
-            Arrival::TooOld => Err(DropReason::TooOld),
-        }
+        let encoding = self.encodings.get_mut(usize::from(packet.encoding));
+        let encoding = encoding.ok_or(DropReason::UnknownStream)?;
+        encoding.arrive(now, packet, payload, map.format.clock_rate()).map(|_| ())
     }
 
     /// The packets of `encoding` that were [`Received::Early`] and whose frames are known now, as they came.
@@ -343,6 +336,18 @@ impl Publication {
             self.encodings.push(EncodingState::new());
         }
         self.spec = spec;
+    }
+
+    /// The decode targets that remain of a packet's frame for a receiver of `layer`.
+    #[must_use]
+    pub fn targets(&self, meta: &Meta, layer: LayerId) -> Option<Targets> {
+        let encoding = self.encodings.get(usize::from(meta.encoding))?;
+        // All spatial layers within one of several encodings are forwarded.
+        let layer = match self.spread() {
+            Spread::Encodings => LayerId { spatial: u8::MAX, ..layer },
+            Spread::Layers => layer,
+        };
+        encoding.frames.targets(&meta.place, layer)
     }
 
     /// Ticks a second of the clock of one of the negotiated payload maps, by its place among them.

@@ -168,7 +168,7 @@ impl Shard {
         heard: &Heard,
     ) -> Result<(), DropReason> {
         let publication = self.tables.publications.get_mut(key).ok_or(DropReason::UnknownStream)?;
-        publication.pass(&heard.incoming, heard.payload)?;
+        publication.pass(now, &heard.incoming, heard.payload)?;
         if !publication.live {
             self.go_live(now, key);
         }

@@ -12,6 +12,7 @@ pub mod slot;
 use arrayvec::ArrayVec;
 use simulcast::LayerId;
 use simulcast::allocator::Target;
+use simulcast::codec::descriptor::Descriptor;
 use simulcast::selector::Selector;
 
 use crate::event::{Outcome, Reason};
@@ -20,6 +21,7 @@ use crate::media::{
 };
 use crate::publication::demand::Demand;
 use crate::publication::{Publication, PublicationKey};
+use forward::FlowingLayer;
 
 /// A publication assigned to a slot.
 #[derive(Debug)]
@@ -142,6 +144,20 @@ impl Subscription {
         let spatial = |layer: Option<LayerId>| layer.map(|layer| layer.spatial);
         let (layer, wanted) = (spatial(flows), spatial(target.wanted));
         Outcome { reason, layer, wanted, short_by: target.short_by }
+    }
+
+    /// The layer of which a packet's `descriptor` tells that it flows, chosen while `chosen` did.
+    ///
+    /// By now another one may flow. Of what is sent again it is no longer known: its frame's neighbours have told it, but where a sequence
+    /// begins it must stand (AV1 RTP payload format, appendix A).
+    #[must_use]
+    pub fn told_layer(&self, chosen: Option<FlowingLayer>, descriptor: &[u8]) -> Option<LayerId> {
+        let begins = || Descriptor::parse(descriptor).is_ok_and(|it| it.has_structure);
+        match chosen {
+            Some(layer) => Some(layer.layer()),
+            None if !descriptor.is_empty() && begins() => self.selector.current(),
+            None => None,
+        }
     }
 
     /// How a packet of the publication's payload map `payload` travels; `None` where the receiver can't decode it.

@@ -42,6 +42,9 @@ impl Demand {
 }
 
 /// Which encodings a publisher was told to send: one that nobody wants any more is switched off after a while, and on at once.
+///
+/// One of which nothing comes is left on: nobody can want what is not there, and a publisher whose camera or network pauses would never
+/// be asked to go on.
 #[derive(Debug)]
 pub struct LayerDemand {
     told: Demand,
@@ -56,14 +59,23 @@ impl Default for LayerDemand {
 }
 
 impl LayerDemand {
-    /// What to tell the publisher of its first `encodings` encodings now that `demand` is wanted; `None` where that is no news.
-    pub fn poll(&mut self, now: Instant, demand: Demand, encodings: u8) -> Option<Demand> {
+    /// What to tell the publisher of its first `encodings` encodings now that `demand` is wanted and `flowing` comes; `None` where that
+    /// is no news.
+    pub fn poll(
+        &mut self,
+        now: Instant,
+        demand: Demand,
+        flowing: Demand,
+        encodings: u8,
+    ) -> Option<Demand> {
         let mut next = self.told;
         for (wanted, encoding) in self.wanted.iter_mut().zip(0..encodings) {
             let last = *wanted.get_or_insert(now);
             if demand.wants(encoding) {
                 *wanted = Some(now);
                 next = next.with(encoding);
+            } else if !flowing.wants(encoding) {
+                *wanted = Some(now);
             } else if now.saturating_duration_since(last) >= OFF_AFTER {
                 next = Demand(next.0 & !Demand::bit(encoding));
             }
@@ -259,14 +271,27 @@ mod tests {
     fn an_encoding_goes_off_after_a_while_and_on_at_once() {
         let (mut layers, now) = (LayerDemand::default(), start());
         let low = Demand::NONE.with(0);
-        assert_eq!(layers.poll(now, low, 3), None);
-        assert_eq!(layers.poll(now + ms(4_999), low, 3), None);
-        let off = layers.poll(now + ms(5_000), low, 3).expect("news");
+        let mut poll = |at, demand| layers.poll(now + ms(at), demand, Demand::ALL, 3);
+        assert_eq!(poll(0, low), None);
+        assert_eq!(poll(4_999, low), None);
+        let off = poll(5_000, low).expect("news");
         assert_eq!([0, 1, 2].map(|encoding| off.wants(encoding)), [true, false, false]);
-        assert_eq!(layers.poll(now + ms(5_001), low, 3), None);
-        let on = layers.poll(now + ms(5_002), low.with(2), 3).expect("news");
+        assert_eq!(poll(5_001, low), None);
+        let on = poll(5_002, low.with(2)).expect("news");
         assert_eq!([0, 1, 2].map(|encoding| on.wants(encoding)), [true, false, true]);
         // Wanted a moment ago: not off again at once.
-        assert_eq!(layers.poll(now + ms(9_000), low, 3), None);
+        assert_eq!(poll(9_000, low), None);
+    }
+
+    #[test]
+    fn an_encoding_of_which_nothing_comes_is_not_switched_off() {
+        let (mut layers, now) = (LayerDemand::default(), start());
+        let mut poll = |at, flowing| layers.poll(now + ms(at), Demand::NONE, flowing, 1);
+        assert_eq!(poll(0, Demand::ALL), None);
+        assert_eq!(poll(4_900, Demand::NONE), None);
+        assert_eq!(poll(60_000, Demand::NONE), None);
+        assert_eq!(poll(60_100, Demand::ALL), None, "it has just come back");
+        assert_eq!(poll(64_999, Demand::ALL), None);
+        assert_eq!(poll(65_000, Demand::ALL).map(|told| told.wants(0)), Some(false));
     }
 }

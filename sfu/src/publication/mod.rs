@@ -399,7 +399,12 @@ impl Publication {
     pub fn tell_demand(&mut self, now: Instant, demand: Demand) -> Option<Demand> {
         let before = self.layer_demand.told();
         let count = u8::try_from(self.encodings.len()).unwrap_or(u8::MAX);
-        let told = self.layer_demand.poll(now, demand, count)?;
+        let flows = |encoding: &EncodingState| {
+            encoding.stream.as_ref().is_some_and(|stream| stream.is_active(now))
+        };
+        let flowing = (0u8..).zip(&self.encodings).filter(|(_, encoding)| flows(encoding));
+        let flowing = flowing.fold(Demand::NONE, |flowing, (place, _)| flowing.with(place));
+        let told = self.layer_demand.poll(now, demand, flowing, count)?;
         self.follow(now, before, told);
         Some(told)
     }

@@ -5,19 +5,20 @@
 //!                                                                               ▼
 //!  feedback ─┬─► throughput: what arrives ──────────────┬──────────────┐      prober ──► Probe
 //!            ├─► group ─► trendline ─► detector ─► rate_control ──┐    │        ▲
-//!            ├─► queue_guard: does a queue stand? ─► 0.75 × ──────┼────┼─► min ─┴─► estimate
+//!            ├─► queue_guard: does a queue stand? ─► 0.75 × ──────┼────┼─► min ─┴─► collapse: believe half? ─► estimate
 //!            ├─► loss: which rate explains what is lost? ─────────┘◄───┘    ▲
 //!            └─► probe: at which rate did a burst arrive? ─► rate_control   │
 //!  REMB, receiver reports ─► fallback ──────────────────────────────────────┘
 //! ```
 //!
-//! The parts are those of libwebrtc's `goog_cc`, whose constants they keep and name, with two additions: a probe each 5 s whenever
-//! more is wanted (`prober`), and the queue guard (`queue_guard`). docs/simulcast.md says what each does to which case.
+//! The parts are those of libwebrtc's `goog_cc`, whose constants they keep and name, with three additions: a probe each 5 s whenever
+//! more is wanted (`prober`), the queue guard (`queue_guard`), and what is believed after a collapse (`collapse`). docs/simulcast.md says what each does to which case.
 //!
 //! Rates are bits per second on the wire, IP and UDP included: what the link counts. Time is an argument; nothing here allocates.
 //! Whatever feedback says, the estimate is a number between the least and the highest of [`Settings`].
 
 mod application_limited;
+mod collapse;
 mod delay;
 mod detector;
 mod fallback;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 
 use crate::units::Bitrate;
 use application_limited::ApplicationLimited;
+use collapse::Collapse;
 use delay::DelayBased;
 use detector::Usage;
 use fallback::Fallback;
@@ -58,6 +60,7 @@ pub struct Estimator {
     delay: DelayBased,
     loss: LossBased,
     guard: QueueGuard,
+    collapse: Collapse,
     results: ProbeResults,
     prober: Prober,
     fallback: Fallback,
@@ -166,6 +169,7 @@ impl Estimator {
             delay: DelayBased::new(start, min, max),
             loss: LossBased::new(min, max),
             guard: QueueGuard::new(),
+            collapse: Collapse::default(),
             results: ProbeResults::default(),
             prober: Prober::new(probes, start, max),
             fallback: Fallback::new(start),
@@ -297,6 +301,7 @@ impl Estimator {
         self.throughput = Throughput::default();
         self.loss = LossBased::new(min, max);
         self.guard = QueueGuard::new();
+        self.collapse = Collapse::default();
         let last_sent = self.silence.last_sent;
         self.silence = Silence { last_sent, ended: Some(now), ..Silence::default() };
         self.fallback.halve();
@@ -428,6 +433,7 @@ impl Estimator {
             rate = rate.min(limit);
         }
         rate = rate.min(self.fallback.remb().unwrap_or(max));
+        rate = rate.min(self.collapse_limit(now, rate).unwrap_or(max));
         self.estimate = if rate.is_finite() { rate.clamp(min, max) } else { min };
         self.limited.set_estimate(self.estimate);
         let conditions = self.conditions(now);
@@ -437,6 +443,12 @@ impl Estimator {
     fn guard_limit(&self) -> Option<f64> {
         let is_on = self.has(Part::QueueGuard) && self.has(Part::Delay);
         self.guard.limit(self.throughput.rate()).filter(|_| is_on)
+    }
+
+    /// In a silence the estimate is lowered for want of an answer, and what comes after it is probed at once.
+    fn collapse_limit(&mut self, now: Instant, rate: f64) -> Option<f64> {
+        let is_on = self.has(Part::Collapse) && self.silence.halved == 0;
+        is_on.then(|| self.collapse.limit(now, rate)).flatten()
     }
 
     fn conditions(&self, now: Instant) -> Conditions {
@@ -507,8 +519,8 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(5);
 const PROBE_FLOOR: f64 = 0.85;
 /// After a probe's result, for so long the delays are its own: until what it left has drained at a tenth less than the link carries.
 const ECHO: Duration = Duration::from_millis(500);
-/// The most that a probe queues: 40 ms at twice the rate, and jitter.
-const QUEUE_OF_PROBE_MS: f64 = 80.0;
+/// The most that a probe queues: 40 ms at half above the rate, and jitter. With 80 ms here queues stand a third longer.
+const QUEUE_OF_PROBE_MS: f64 = 60.0;
 /// Less than this is jitter, or a burst of the pacer.
 const QUEUE_SMALL_MS: f64 = 25.0;
 

@@ -131,3 +131,25 @@ fn the_next_layer_stays_awake_for_whoever_lacks_budget() {
         );
     }
 }
+
+/// A hole of 15 s in what she sends, as of a tunnel or a camera that hangs: nobody can want what is not there, which is no reason to
+/// switch it off.
+#[test]
+fn a_publisher_from_whom_nothing_comes_for_a_while_is_seen_again_at_once() {
+    for seed in SEEDS {
+        alice_and_bob(
+            seed,
+            &[
+                Step::Blackout { of: ALICE, lasts: secs(15) },
+                Step::Run(secs(15)),
+                Step::DoesNotHear { who: BOB, of: ALICE },
+                Step::Run(secs(2)),
+                Step::Run(secs(3)),
+                Step::IsNotLost { who: ALICE },
+                sends([true; 3]),
+                Step::Sees { who: BOB, of: ALICE, layer: 2 },
+                Step::LongestGap { who: BOB, of: ALICE, at_most: ms(100) },
+            ],
+        );
+    }
+}

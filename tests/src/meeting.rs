@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sfu::command::{Command, CommandError, CommandId, View};
 use sfu::config::{Limits, ShardConfig};
-use sfu::metrics::Counters;
+use sfu::metrics::{Counters, Relayed, Snapshot};
 use sfu::net::batch::{Ecn, Fill, Path, RecvBatch, SendBatch};
 use sfu::relay::mesh;
 use sfu::transport::dtls::Certificate;
@@ -48,6 +48,8 @@ pub struct Meeting {
     turned: SimTime,
     /// What the shard said, and when.
     pub events: Vec<(SimTime, Event)>,
+    /// Each shard's own numbers, as of the last second.
+    snapshots: Vec<Snapshot>,
     /// Somebody sent from an address that the server did not know yet: what was lost there is no fault of the server's.
     has_moved: bool,
     /// Of clients that have left.
@@ -152,6 +154,7 @@ impl Meeting {
             busy_permille: 0,
             turned: SimTime::ZERO,
             events: Vec::new(),
+            snapshots: vec![Snapshot::default(); shards],
             has_moved: false,
             old_complaints: Vec::new(),
             digest: Digest::new(),
@@ -340,6 +343,12 @@ impl Meeting {
         })
     }
 
+    /// Packets that crossed from a shard to another, of all shards together, as of the last second: so much of them.
+    #[must_use]
+    pub fn relayed(&self, part: Relayed) -> u64 {
+        self.snapshots.iter().map(|it| it.counters().packets_relayed.of(part)).sum()
+    }
+
     /// Whether every packet came, once, and in order.
     #[must_use]
     pub fn suffered_nothing(&self) -> bool {
@@ -519,6 +528,9 @@ impl Meeting {
         let told: Vec<_> = told.collect();
         for (_, event) in &told {
             self.obey(event);
+            if let Event::Metrics(snapshot) = event {
+                self.snapshots[shard] = (**snapshot).clone();
+            }
         }
         self.events.extend(told);
     }

@@ -25,6 +25,28 @@ pub enum Direction {
     Sent,
 }
 
+/// What of a packet went to another media thread.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Relayed {
+    /// All of it, and it is sound.
+    Sound,
+    /// All of it, and it is of a picture.
+    Picture,
+    /// How loud it is, and nothing else.
+    Level,
+}
+
+impl Relayed {
+    /// A whole packet of this kind.
+    #[must_use]
+    pub const fn of(kind: MediaKind) -> Self {
+        match kind {
+            MediaKind::Audio => Self::Sound,
+            MediaKind::Video => Self::Picture,
+        }
+    }
+}
+
 /// How a DTLS handshake ended.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Handshake {
@@ -103,6 +125,7 @@ macro_rules! label {
 
 label!(MediaKind, "kind", Audio = "audio", Video = "video");
 label!(Direction, "direction", Received = "received", Sent = "sent");
+label!(Relayed, "part", Sound = "sound", Picture = "picture", Level = "level");
 label!(
     Handshake,
     "outcome",

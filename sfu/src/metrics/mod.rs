@@ -17,7 +17,7 @@ use std::ops::AddAssign;
 use crate::drop::DropReason;
 use crate::media::MediaKind;
 use histogram::{Histogram, Histograms, Rate, Wait};
-pub use label::{Blocked, Direction, Handshake, Label, Pause, ProbeOutcome};
+pub use label::{Blocked, Direction, Handshake, Label, Pause, ProbeOutcome, Relayed};
 use simulcast::allocator::Shed;
 
 /// One number for each value of a label.
@@ -289,6 +289,7 @@ table! {
     handshakes: Series<Handshake, 3>, "confab_handshakes_total", "DTLS handshakes that ended.";
     stun_answered: Total, "confab_stun_requests_answered_total", "STUN binding requests answered.";
     packets_received: Series<MediaKind, 2>, "confab_rtp_packets_received_total", "RTP packets taken into a publication.";
+    packets_relayed: Series<Relayed, 3>, "confab_rtp_packets_relayed_total", "RTP packets handed to another media thread: of sound that nobody there hears, the level alone.";
     packets_forwarded: Series<MediaKind, 2>, "confab_rtp_packets_forwarded_total", "RTP packets sent to a receiver for the first time.";
     packets_resent: Series<MediaKind, 2>, "confab_rtp_packets_resent_total", "RTP packets sent again, because a receiver lost them.";
     packets_padding: Total, "confab_rtp_packets_padding_total", "RTP packets sent to find out what a link carries: packets sent once more, or empty ones.";

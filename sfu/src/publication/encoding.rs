@@ -12,8 +12,9 @@ use super::frame_rate::FrameRate;
 use super::hindrance::Loss;
 use super::history::HistoryKey;
 use super::layers::{Layers, TEMPORAL_ALL};
-use super::receive::Receive;
-use super::{EARLY_MAX, LAYERS_MAX};
+use super::receive::{Arrival, Arrived, How, Receive};
+use super::{EARLY_MAX, Incoming, LAYERS_MAX};
+use crate::drop::DropReason;
 
 /// What is known of one encoding.
 #[derive(Debug)]
@@ -59,6 +60,35 @@ impl EncodingState {
 }
 
 impl EncodingState {
+    /// Counts a packet of its stream with so many bytes of payload, ticks of `clock_rate` a second.
+    ///
+    /// # Errors
+    /// It was here before, or is too old.
+    pub(super) fn arrive(
+        &mut self,
+        now: Instant,
+        packet: &Incoming<'_>,
+        payload: usize,
+        clock_rate: u32,
+    ) -> Result<Arrived, DropReason> {
+        let how = match (payload, packet.retransmitted) {
+            (0, _) => How::Padding,
+            (1.., true) => How::Retransmission,
+            (1.., false) => How::Media,
+        };
+        let stream = self.stream.get_or_insert_with(|| Receive::new(packet.ssrc, clock_rate));
+        let arrived =
+            stream.packet(packet.arrival, packet.sequence, packet.timestamp, payload, how);
+        if arrived.lost {
+            self.break_off(now);
+        }
+        match arrived.kind {
+            Arrival::New | Arrival::Late => Ok(arrived),
+            Arrival::Duplicate => Err(DropReason::Duplicate),
+            Arrival::TooOld => Err(DropReason::TooOld),
+        }
+    }
+
     /// Adds its layers: as they are, or, of a simulcast publication, the temporal ones of its largest picture as its own.
     pub(super) fn describe(
         &self,

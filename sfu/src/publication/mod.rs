@@ -24,11 +24,12 @@ pub mod uplink;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
+use simulcast::codec::descriptor::Targets;
 use simulcast::codec::{Codec, PacketInfo};
 use simulcast::frames::Place;
 use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
 use simulcast::rewriter::Beginning;
-use simulcast::{Layer, RtpTimestamp, SequenceNumber, Spread};
+use simulcast::{Layer, LayerId, RtpTimestamp, SequenceNumber, Spread};
 
 use crate::channel::participant::ParticipantKey;
 use crate::channel::{ChannelKey, VoiceKey};
@@ -44,7 +45,7 @@ use encoding::EncodingState;
 use hindrance::Hindrance;
 use history::{History, HistoryKey, Meta, Recorded};
 use missing::NACK_MAX;
-use receive::{Arrival, Arrived, Capture, How, Receive};
+use receive::{Arrival, Arrived, Capture, Receive};
 
 slotmap::new_key_type! {
     /// A publication within its shard.
@@ -257,33 +258,13 @@ impl Publication {
     pub fn receive(&mut self, now: Instant, packet: &Incoming<'_>) -> Result<Received, DropReason> {
         let (payload, map) = self.payload_map(packet.payload_type)?;
         let spread = self.spread();
-        let how = match (packet.payload.is_empty(), packet.retransmitted) {
-            (true, _) => How::Padding,
-            (false, true) => How::Retransmission,
-            (false, false) => How::Media,
-        };
         let encoding = self
             .encodings
             .get_mut(usize::from(packet.encoding))
             .ok_or(DropReason::UnknownStream)?;
-        let stream = encoding
-            .stream
-            .get_or_insert_with(|| Receive::new(packet.ssrc, map.format.clock_rate()));
-        let Arrived { index, kind, lost } = stream.packet(
-            packet.arrival,
-            packet.sequence,
-            packet.timestamp,
-            packet.payload.len(),
-            how,
-        );
-        if lost {
-            encoding.break_off(now);
-        }
-        match kind {
-            Arrival::New | Arrival::Late => {}
-            Arrival::Duplicate => return Err(DropReason::Duplicate),
-            Arrival::TooOld => return Err(DropReason::TooOld),
-        }
+        let clock_rate = map.format.clock_rate();
+        let Arrived { index, kind, .. } =
+            encoding.arrive(now, packet, packet.payload.len(), clock_rate)?;
         if packet.payload.is_empty() {
             return Ok(Received::Padding { index });
         }
@@ -310,6 +291,22 @@ impl Publication {
             return Ok(Received::Early);
         }
         Ok(Received::Packet { key, late: kind == Arrival::Late, explains })
+    }
+
+    /// A packet of a mirror that stayed at the other shard, with so many bytes of payload: it counts as arrived, and is in no history.
+    ///
+    /// # Errors
+    /// As for [`Self::receive`].
+    pub fn pass(
+        &mut self,
+        now: Instant,
+        packet: &Incoming<'_>,
+        payload: usize,
+    ) -> Result<(), DropReason> {
+        let (_, map) = self.payload_map(packet.payload_type)?;
+        let encoding = self.encodings.get_mut(usize::from(packet.encoding));
+        let encoding = encoding.ok_or(DropReason::UnknownStream)?;
+        encoding.arrive(now, packet, payload, map.format.clock_rate()).map(|_| ())
     }
 
     /// The packets of `encoding` that were [`Received::Early`] and whose frames are known now, as they came.
@@ -344,6 +341,18 @@ impl Publication {
             self.encodings.push(EncodingState::new());
         }
         self.spec = spec;
+    }
+
+    /// The decode targets that remain of a packet's frame for a receiver of `layer`.
+    #[must_use]
+    pub fn targets(&self, meta: &Meta, layer: LayerId) -> Option<Targets> {
+        let encoding = self.encodings.get(usize::from(meta.encoding))?;
+        // All spatial layers within one of several encodings are forwarded.
+        let layer = match self.spread() {
+            Spread::Encodings => LayerId { spatial: u8::MAX, ..layer },
+            Spread::Layers => layer,
+        };
+        encoding.frames.targets(&meta.place, layer)
     }
 
     /// Ticks a second of the clock of one of the negotiated payload maps, by its place among them.

@@ -35,6 +35,8 @@ pub enum Message {
     Report(Report),
     /// A packet of it. The rest of it waits beside the message: see [`ring`](super::ring).
     Packet(Head),
+    /// A packet of sound that nobody there hears: how loud it is, without its bytes.
+    Heard(Heard),
     /// Demand, the other way: receivers there wait for a keyframe.
     WantKeyframe {
         /// Of which publication.
@@ -114,6 +116,17 @@ pub struct Packet<'a> {
     pub publication: PublicationKey,
     /// As it came out of the publisher's transport.
     pub incoming: Incoming<'a>,
+}
+
+/// What decides whether a voice is heard, of a packet of sound that is not, so that all shards choose the same people.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    /// Of which publication.
+    pub publication: PublicationKey,
+    /// The packet with its level and its number, without payload.
+    pub incoming: Incoming<'static>,
+    /// Bytes of payload that it has.
+    pub payload: usize,
 }
 
 /// A packet without its variable parts, which are bytes in the ring: the dependency descriptor, then the payload.

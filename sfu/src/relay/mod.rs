@@ -40,8 +40,8 @@ pub struct Relays {
 pub struct Link {
     /// Towards it.
     pub outlet: Outlet,
-    /// From it.
-    pub inlet: Inlet,
+    /// From it; taken out while what it holds is taken in.
+    inlet: Option<Inlet>,
     /// Our mirrors of its publications, by the key that they have there.
     pub mirrors: SecondaryMap<PublicationKey, PublicationKey>,
     /// Something was put into the outlet since the other shard was last woken.
@@ -73,7 +73,12 @@ pub fn mesh(shards: usize) -> Vec<Relays> {
                 [(one, other, there, at_one), (other, one, back, at_other)]
             {
                 if let Some(link) = all.get_mut(from).and_then(|it| it.links.get_mut(to)) {
-                    *link = Some(Link { outlet, inlet, mirrors: SecondaryMap::new(), news: false });
+                    *link = Some(Link {
+                        outlet,
+                        inlet: Some(inlet),
+                        mirrors: SecondaryMap::new(),
+                        news: false,
+                    });
                 }
             }
         }
@@ -103,15 +108,20 @@ impl Relays {
         }
     }
 
-    /// Takes a relay out: for a moment, or because the shard has ended.
-    pub fn detach(&mut self, shard: ShardIndex) -> Option<Link> {
+    /// Takes a relay out whose shard has ended.
+    pub fn end(&mut self, shard: ShardIndex) -> Option<Link> {
         self.links.get_mut(usize::from(shard.0))?.take()
     }
 
+    /// Takes the way from a shard out, so that what lies in it can be read while that shard is told something.
+    pub fn detach(&mut self, shard: ShardIndex) -> Option<Inlet> {
+        self.link(shard)?.inlet.take()
+    }
+
     /// Puts back what [`Self::detach`] took out.
-    pub fn attach(&mut self, shard: ShardIndex, link: Link) {
-        if let Some(place) = self.links.get_mut(usize::from(shard.0)) {
-            *place = Some(link);
+    pub fn attach(&mut self, shard: ShardIndex, inlet: Inlet) {
+        if let Some(link) = self.link(shard) {
+            link.inlet = Some(inlet);
         }
     }
 
@@ -128,6 +138,12 @@ impl Relays {
 }
 
 impl Link {
+    /// Whether the other shard has ended, or does not run any more.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.outlet.is_dead() || self.inlet.as_ref().is_some_and(Inlet::is_abandoned)
+    }
+
     /// Puts a message into the outlet.
     pub fn tell(&mut self, message: Message) {
         self.outlet.tell(message);
@@ -142,6 +158,15 @@ impl Link {
         // Also where it is full: what waited before may have found room.
         self.news = true;
         self.outlet.send(packet)
+    }
+
+    /// Puts into the outlet how loud a packet is.
+    ///
+    /// # Errors
+    /// [`ring::Full`]: the other shard is behind; it hears the next one.
+    pub fn note(&mut self, heard: message::Heard) -> Result<(), ring::Full> {
+        self.news = true;
+        self.outlet.note(heard)
     }
 }
 
@@ -214,7 +239,7 @@ mod tests {
             "the first has been woken and is still behind"
         );
         let [behind, _] = &mut all[..] else { panic!("two are left") };
-        let _taken = behind.link(ShardIndex(0)).map(|link| link.inlet.take().is_some());
+        let _taken = behind.detach(ShardIndex(0)).map(|mut inlet| inlet.take().is_some());
         assert_eq!(one.poll_wake(), Some(ShardIndex(1)), "there is room for what was held up");
         assert_eq!(one.poll_wake(), None);
     }

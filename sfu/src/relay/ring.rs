@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
-use super::message::{Head, Message, Packet};
+use super::message::{Head, Heard, Message, Packet};
 use crate::net::batch::DATAGRAM_MAX;
 use crate::publication::Incoming;
 
@@ -87,6 +87,18 @@ impl Outlet {
             payload: short(payload.len()),
         };
         self.messages.push(Message::Packet(head)).map_err(|PushError::Full(_)| Full)
+    }
+
+    /// Puts in how loud a packet is.
+    ///
+    /// # Errors
+    /// [`Full`]: there is no room for it, or something waits for room already.
+    pub fn note(&mut self, heard: Heard) -> Result<(), Full> {
+        self.flush();
+        if !self.backlog.is_empty() {
+            return Err(Full);
+        }
+        self.messages.push(Message::Heard(heard)).map_err(|PushError::Full(_)| Full)
     }
 
     /// Puts in what waits, as far as there is room; returns whether there was room for any of it.

@@ -95,6 +95,29 @@ fn a_full_ring_refuses_packets_keeps_messages_and_their_order() {
 }
 
 #[test]
+fn how_loud_a_packet_is_goes_without_its_bytes_and_is_not_kept_where_there_is_no_room() {
+    let (mut outlet, mut inlet) = ring();
+    let Packet { publication, incoming } = packet(7, None, &[1; 80]);
+    let heard = |number| {
+        let incoming = Incoming { sequence: SequenceNumber(number), ..incoming.without_bytes() };
+        Heard { publication, incoming, payload: 80 }
+    };
+    let mut sent = 0;
+    while outlet.note(heard(sent)).is_ok() {
+        sent += 1;
+    }
+    assert_eq!(usize::from(sent), MESSAGES_MAX);
+    assert!(!outlet.waits());
+    for number in 0..sent {
+        let Some(Taken::Message(Message::Heard(came))) = inlet.take() else { panic!("no note") };
+        assert_eq!((came.incoming.sequence.0, came.payload), (number, 80));
+        assert_eq!(came.incoming.extensions.audio_level, Some(30));
+        assert!(came.incoming.payload.is_empty());
+    }
+    assert!(inlet.is_empty());
+}
+
+#[test]
 fn an_end_that_is_gone_shows_at_the_other() {
     let (mut outlet, inlet) = ring();
     assert!(!outlet.is_dead());

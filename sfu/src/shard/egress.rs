@@ -178,7 +178,7 @@ impl Participant {
         };
         if let Some(entry) = self.transport.sent.recent(nth % PADDING_VARIETY, repeats) {
             let sent::Entry { slot, publication, history: key, rewrite, .. } = entry;
-            let outgoing = Outgoing { slot, resend: true, publication, key, rewrite };
+            let outgoing = Outgoing { slot, resend: true, layer: None, publication, key, rewrite };
             if self.send(path, &outgoing, sent::Kind::Padding, probe, sending).is_ok() {
                 return Ok(());
             }
@@ -218,6 +218,7 @@ impl Participant {
         let outgoing = Outgoing {
             slot,
             resend: true,
+            layer: None,
             publication: PublicationId(0),
             key: HistoryKey(0),
             rewrite: Rewrite::default(),
@@ -261,7 +262,7 @@ impl Participant {
         };
         let mut outcome = Err(DropReason::SealFailed);
         let _ = sending.out.write(path, |room| {
-            outcome = slot.write(room, outgoing, &recorded, postmark, sealer);
+            outcome = slot.write(room, outgoing, publication, &recorded, postmark, sealer);
             outcome.ok()
         });
         let length = outcome?;

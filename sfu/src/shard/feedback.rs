@@ -169,7 +169,7 @@ impl Shard {
                 }
             };
             let (publication, key, rewrite) = (entry.publication, entry.history, entry.rewrite);
-            let outgoing = Outgoing { slot, resend: true, publication, key, rewrite };
+            let outgoing = Outgoing { slot, resend: true, layer: None, publication, key, rewrite };
             let size = usize::from(entry.size);
             let pacer = &mut participant.transport.pacer;
             if pacer.push(now, Class::Retransmission, size, outgoing).is_err() {

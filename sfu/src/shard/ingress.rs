@@ -18,6 +18,7 @@ use crate::packet::stun::BindingRequest;
 use crate::publication::history::HistoryKey;
 use crate::publication::streams::{Origin, Role};
 use crate::publication::{Feed, Incoming, Publication, PublicationKey, Received, Subscriber};
+use crate::relay::message::Heard;
 use crate::subscription::Subscription;
 use crate::subscription::forward::{Clocks, Course, Offered, Taken};
 use crate::transport::Handshake;
@@ -160,8 +161,24 @@ impl Shard {
             Received::Padding { index } => self.skip(key, incoming.encoding, index),
         }
         if kind == MediaKind::Audio {
-            self.hear(now, key, incoming);
+            self.hear(now, key, incoming, incoming.payload.len());
         }
+        Ok(())
+    }
+
+    /// How loud a packet of a mirrored voice is that nobody here hears.
+    pub(super) fn take_note(
+        &mut self,
+        now: Instant,
+        key: PublicationKey,
+        heard: &Heard,
+    ) -> Result<(), DropReason> {
+        let publication = self.tables.publications.get_mut(key).ok_or(DropReason::UnknownStream)?;
+        publication.pass(now, &heard.incoming, heard.payload)?;
+        if !publication.live {
+            self.go_live(now, key);
+        }
+        self.hear(now, key, &heard.incoming, heard.payload);
         Ok(())
     }
 
@@ -190,12 +207,12 @@ impl Shard {
     }
 
     /// Takes a packet's loudness in, and chooses the voices anew when that is due.
-    fn hear(&mut self, now: Instant, key: PublicationKey, incoming: &Incoming<'_>) {
+    fn hear(&mut self, now: Instant, key: PublicationKey, incoming: &Incoming<'_>, payload: usize) {
         let Some(publication) = self.tables.publications.get(key) else { return };
         let (voice, key) = (publication.voice(key), publication.channel);
         let Some(channel) = self.tables.channels.get_mut(key) else { return };
         let level = incoming.extensions.audio_level.map(|level| level & 0x7f);
-        channel.speakers.heard(now, voice, level, incoming.payload.len());
+        channel.speakers.heard(now, voice, level, payload);
         if channel.is_choice_due(now) {
             self.reseat_voices(now, key);
             self.tell_speakers(now, key);

@@ -5,25 +5,37 @@ use std::time::Instant;
 use super::Shard;
 use crate::channel::ChannelKey;
 use crate::drop::DropReason;
-use crate::media::ChannelId;
+use crate::media::{ChannelId, MediaKind};
+use crate::metrics::Relayed;
 use crate::publication::demand::Demand;
 use crate::publication::{Feed, Incoming, Publication, PublicationKey};
-use crate::relay::message::{Announcement, Message, Packet, Report};
-use crate::relay::ring::Taken;
+use crate::relay::message::{Announcement, Heard, Message, Packet, Report};
+use crate::relay::ring::{Full, Taken};
 use crate::relay::{ShardIndex, ShardSet};
 
 impl Shard {
     /// Sends a packet of a publication that is received here to all shards that attend its channel.
     ///
-    /// Sound goes whether or not it is among the loudest: silence sends next to nothing, and shards that hear the same
-    /// choose the same people by the same rule, none of them leading.
+    /// Of sound that nobody there hears only the level goes: shards that know the same levels choose the same people by the same rule,
+    /// none of them leading, and whoever chooses somebody wants the sound.
     pub(super) fn relay(&mut self, key: PublicationKey, incoming: &Incoming<'_>) {
         let packet = Packet { publication: key, incoming: *incoming };
         for shard in self.audience(key).iter() {
-            if let Some(link) = self.relays.link(shard)
-                && link.send(&packet).is_err()
-            {
-                self.counters.dropped.count(DropReason::RelayFull);
+            let Some(publication) = self.tables.publications.get(key) else { return };
+            let kind = publication.spec.source.kind();
+            let is_heard = kind == MediaKind::Video
+                || publication.wanted_by(shard).is_none_or(|wanted| wanted != Demand::NONE);
+            let Some(link) = self.relays.link(shard) else { continue };
+            let (sent, what) = if is_heard {
+                (link.send(&packet), Relayed::of(kind))
+            } else {
+                let payload = incoming.payload.len();
+                let incoming = incoming.without_bytes();
+                (link.note(Heard { publication: key, incoming, payload }), Relayed::Level)
+            };
+            match sent {
+                Ok(()) => self.counters.packets_relayed.count(what),
+                Err(Full) => self.counters.dropped.count(DropReason::RelayFull),
             }
         }
     }
@@ -108,10 +120,7 @@ impl Shard {
         let mut left = false;
         for shard in self.relays.others().iter() {
             // What it sent before it ended is taken in first.
-            let dead = self
-                .relays
-                .link(shard)
-                .is_some_and(|link| link.inlet.is_abandoned() || link.outlet.is_dead());
+            let dead = self.relays.link(shard).is_some_and(|link| link.is_dead());
             left |= self.take_from(now, shard);
             if dead {
                 self.forget(now, shard);
@@ -122,13 +131,13 @@ impl Shard {
 
     fn take_from(&mut self, now: Instant, shard: ShardIndex) -> bool {
         for _ in 0..MESSAGES_A_TURN {
-            // The packet lies in the link while the tables take it in: the link stands aside for that long.
-            let Some(mut link) = self.relays.detach(shard) else { return false };
+            // The packet lies in the inlet while the tables take it in, and the other shard may be told something meanwhile.
+            let Some(mut inlet) = self.relays.detach(shard) else { return false };
             let mut message = None;
-            let taken = match link.inlet.take() {
+            let taken = match inlet.take() {
                 Some(Taken::Packet(Packet { publication, incoming })) => {
-                    let mirror = link.mirrors.get(publication).copied();
-                    let outcome = mirror
+                    let outcome = self
+                        .mirror_of(shard, publication)
                         .ok_or(DropReason::RelayUnknown)
                         .and_then(|mirror| self.take_in(now, mirror, &incoming));
                     outcome.unwrap_or_else(|reason| self.counters.dropped.count(reason));
@@ -140,7 +149,7 @@ impl Shard {
                 }
                 None => false,
             };
-            self.relays.attach(shard, link);
+            self.relays.attach(shard, inlet);
             if let Some(message) = message {
                 self.hear_from(now, shard, message);
             }
@@ -199,6 +208,13 @@ impl Shard {
                 if let Some(mirror) = mirror.and_then(|key| self.tables.publications.get_mut(key)) {
                     mirror.hindrance = hindrance;
                 }
+            }
+            Message::Heard(heard) => {
+                let outcome = self
+                    .mirror_of(shard, heard.publication)
+                    .ok_or(DropReason::RelayUnknown)
+                    .and_then(|mirror| self.take_note(now, mirror, &heard));
+                outcome.unwrap_or_else(|reason| self.counters.dropped.count(reason));
             }
             // Taken out before.
             Message::Packet(_) => {}
@@ -294,7 +310,7 @@ impl Shard {
     /// A shard has ended, and with it everything that came from it.
     fn forget(&mut self, now: Instant, shard: ShardIndex) {
         self.tables.forget_shard(shard);
-        let Some(link) = self.relays.detach(shard) else { return };
+        let Some(link) = self.relays.end(shard) else { return };
         let mut channels: Vec<ChannelKey> = Vec::new();
         for key in link.mirrors.values() {
             if let Some(channel) = self.tables.publications.get(*key).map(|it| it.channel)

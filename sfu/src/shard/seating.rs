@@ -161,6 +161,7 @@ impl Shard {
         place.subscription = Some(Subscription::new(key, publication, &place.spec, keyframes));
         publication.subscribe(Subscriber { participant: member, slot });
         self.touch(member);
+        self.pass_layers_on(key);
     }
 
     fn unsubscribe(&mut self, member: ParticipantKey, slot: SlotId) {

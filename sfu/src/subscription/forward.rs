@@ -1,12 +1,13 @@
 //! From a packet in the history to a packet for one receiver.
 
+use std::num::NonZeroU8;
 use std::time::{Duration, Instant};
 
 use simulcast::codec::PacketInfo;
 use simulcast::frames::Place;
 use simulcast::rewriter::{Capture, Form, Input, Rewrite};
 use simulcast::selector::{Packet, Verdict};
-use simulcast::{RtpTimestamp, SequenceNumber};
+use simulcast::{LayerId, RtpTimestamp, SequenceNumber};
 
 use super::slot::Slot;
 use crate::drop::DropReason;
@@ -56,12 +57,34 @@ pub struct Outgoing {
     pub slot: SlotId,
     /// Whether it was sent before and is repeated on the retransmission stream.
     pub resend: bool,
+    /// The layer that flowed when it was chosen; `None` where that is no longer known.
+    pub layer: Option<FlowingLayer>,
     /// In whose history it stands.
     pub publication: PublicationId,
     /// Where.
     pub key: HistoryKey,
     /// Its numbers towards this receiver.
     pub rewrite: Rewrite,
+}
+
+/// A layer in a byte, so that a packet in a pacer's queue is no longer for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FlowingLayer(NonZeroU8);
+
+impl FlowingLayer {
+    /// Of a layer: ids beyond 7 count as that, of which there are none.
+    #[must_use]
+    pub fn of(layer: LayerId) -> Self {
+        let LayerId { spatial, temporal } = layer;
+        Self(MARK | (spatial.min(ID_MAX) << 3 | temporal.min(ID_MAX)))
+    }
+
+    /// The layer.
+    #[must_use]
+    pub const fn layer(self) -> LayerId {
+        let ids = self.0.get();
+        LayerId { spatial: ids >> 3 & ID_MAX, temporal: ids & ID_MAX }
+    }
 }
 
 /// A packet that a slot takes.
@@ -199,9 +222,11 @@ impl Slot {
             .then(|| self.rewriter.skip(offered.index, offered.timestamp, Some(&offered.info)))?
     }
 
-    const fn outgoing(&self, offered: &Offered, rewrite: Rewrite) -> Outgoing {
+    fn outgoing(&self, offered: &Offered, rewrite: Rewrite) -> Outgoing {
         let Offered { publication, key, .. } = *offered;
-        Outgoing { slot: self.spec.id, resend: false, publication, key, rewrite }
+        let flows = self.subscription.as_ref().and_then(|it| it.selector.current());
+        let layer = flows.map(FlowingLayer::of);
+        Outgoing { slot: self.spec.id, resend: false, layer, publication, key, rewrite }
     }
 
     /// Tells the rewriter of a packet of padding, so that its number leaves no gap. One that comes late leaves its hole: it is
@@ -211,5 +236,26 @@ impl Slot {
         if subscription.started && subscription.selector.flowing_encoding() == Some(encoding) {
             let _hole = self.rewriter.skip(index, RtpTimestamp::default(), None);
         }
+    }
+}
+
+/// Makes a byte that is never zero.
+const MARK: NonZeroU8 = NonZeroU8::MIN.saturating_add(0x7f);
+/// Spatial and temporal ids have three bits (AV1 has two and three, VP9 three each).
+const ID_MAX: u8 = 7;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_comes_out_of_its_byte_as_it_went_in() {
+        for layer in
+            (0..8).flat_map(|spatial| (0..8).map(move |temporal| LayerId { spatial, temporal }))
+        {
+            assert_eq!(FlowingLayer::of(layer).layer(), layer);
+        }
+        assert_eq!(size_of::<Option<FlowingLayer>>(), 1);
+        assert_eq!(size_of::<Outgoing>(), 24, "a packet in a pacer's queue is as short as it was");
     }
 }

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use simulcast::allocator::{self, Target};
+use simulcast::codec::descriptor::Descriptor;
 use simulcast::selector::Selector;
 use simulcast::{LayerId, Spread};
 
@@ -23,6 +24,7 @@ use crate::media::{
 use crate::publication::demand::Demand;
 use crate::publication::hindrance::{Lack, Shortage};
 use crate::publication::{Publication, PublicationKey};
+use forward::FlowingLayer;
 
 /// A publication assigned to a slot.
 #[derive(Debug)]
@@ -82,6 +84,11 @@ impl Subscription {
             MediaKind::Video if keyframes => Selector::paused(publication.spread()),
             MediaKind::Video => Selector::impatient(publication.spread()),
         };
+        // Whatever a picture's layers, an allocation says which are wanted.
+        let demand = match slot.kind {
+            MediaKind::Audio => Demand::ALL,
+            MediaKind::Video => Demand::NONE,
+        };
         let carriages = Self::carriages(publication, slot);
         let (id, publisher) = (publication.spec.id, publication.owner);
         let is_carried = carriages.iter().any(Option::is_some);
@@ -97,7 +104,7 @@ impl Subscription {
             selector,
             started: false,
             outcome: Outcome::of(reason),
-            demand: Demand::NONE,
+            demand,
             before: None,
             carriages,
         }
@@ -172,6 +179,20 @@ impl Subscription {
             (Lack::Larger { .. } | Lack::Lines, Some(Shortage::Device)) => Reason::Busy,
             (Lack::Lines, None) => Reason::Source,
             (Lack::Nothing, _) | (Lack::Larger { .. }, None) => target.reason.into(),
+        }
+    }
+
+    /// The layer of which a packet's `descriptor` tells that it flows, chosen while `chosen` did.
+    ///
+    /// By now another one may flow. Of what is sent again it is no longer known: its frame's neighbours have told it, but where a sequence
+    /// begins it must stand (AV1 RTP payload format, appendix A).
+    #[must_use]
+    pub fn told_layer(&self, chosen: Option<FlowingLayer>, descriptor: &[u8]) -> Option<LayerId> {
+        let begins = || Descriptor::parse(descriptor).is_ok_and(|it| it.has_structure);
+        match chosen {
+            Some(layer) => Some(layer.layer()),
+            None if !descriptor.is_empty() && begins() => self.selector.current(),
+            None => None,
         }
     }
 

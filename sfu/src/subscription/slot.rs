@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 use simulcast::allocator::{Choice, Class, Kind, Want, WantId};
-use simulcast::codec::descriptor::rewrite_descriptor;
+use simulcast::codec::descriptor::{DESCRIPTOR_GROWTH, Targets, rewrite_descriptor};
 use simulcast::codec::opus;
 use simulcast::rewriter::{Beginning, Form, Rewrite, Rewriter};
 use simulcast::sequence::Unwrapper;
@@ -134,6 +134,7 @@ impl Slot {
         &mut self,
         out: &mut [u8],
         outgoing: &Outgoing,
+        source: &Publication,
         recorded: &Recorded<'_>,
         postmark: Postmark,
         sealer: &mut Sealer,
@@ -147,7 +148,10 @@ impl Slot {
             Form::AsItCame | Form::EndsPicture => (recorded.descriptor, recorded.meta.beginning),
             Form::Empty => (&[][..], Beginning::UNCHANGED),
         };
-        let descriptor = (!described.is_empty()).then(|| rewritten(described, &outgoing.rewrite));
+        let flows = subscription.told_layer(outgoing.layer, described);
+        let targets = || source.targets(recorded.meta, flows?);
+        let descriptor =
+            (!described.is_empty()).then(|| rewritten(described, &outgoing.rewrite, targets()));
         let descriptor = descriptor.as_deref().filter(|bytes| !bytes.is_empty());
         let meta = recorded.meta;
         let fields = HeaderFields {
@@ -265,8 +269,6 @@ fn pad(out: &mut [u8], start: usize, rest: &[u8], padding: usize) -> Option<usiz
     Some(start + rest.len() + padding)
 }
 
-/// A dependency descriptor with the receiver's frame number.
-#[inline(never)]
 /// What of a payload travels.
 fn travelling(part: Part, form: Form, payload: &[u8]) -> Result<&[u8], DropReason> {
     match (part, form) {
@@ -276,9 +278,15 @@ fn travelling(part: Part, form: Form, payload: &[u8]) -> Result<&[u8], DropReaso
     }
 }
 
-fn rewritten(descriptor: &[u8], rewrite: &Rewrite) -> ArrayVec<u8, DESCRIPTOR_MAX> {
+/// A dependency descriptor with the receiver's frame number, and the decode targets that it gets.
+#[inline(never)]
+fn rewritten(
+    descriptor: &[u8],
+    rewrite: &Rewrite,
+    targets: Option<Targets>,
+) -> ArrayVec<u8, DESCRIPTOR_MAX> {
     let mut out = ArrayVec::from([0; DESCRIPTOR_MAX]);
-    let length = rewrite_descriptor(descriptor, rewrite, &mut out);
+    let length = rewrite_descriptor(descriptor, rewrite, targets, &mut out);
     out.truncate(length);
     out
 }
@@ -335,9 +343,10 @@ impl Prefix {
     }
 }
 
-/// The longest dependency descriptor: a header extension element holds 255 bytes (RFC 8285, section 4.3).
-/// Bytes by which a packet may leave longer than it came, at most: its header, the original number of a resend (RFC 4588), a longer
-/// tag (16 bytes for 10: another cipher than the publisher's), and numbers in its payload that are written in full.
-pub const GROWTH_MAX: usize = HeaderTemplate::GROWTH_MAX + 2 + 6 + 4;
+/// Bytes by which a packet may leave longer than it came, at most: its header, its dependency descriptor, the original number of a
+/// resend (RFC 4588), a longer tag (16 bytes for 10: another cipher than the publisher's), and numbers in its payload that are written in
+/// full.
+pub const GROWTH_MAX: usize = HeaderTemplate::GROWTH_MAX + DESCRIPTOR_GROWTH + 2 + 6 + 4;
 
+/// The longest dependency descriptor: a header extension element holds 255 bytes (RFC 8285, section 4.3).
 const DESCRIPTOR_MAX: usize = 255;

@@ -32,6 +32,11 @@ impl<'a> BitReader<'a> {
         Some((self.current >> self.left) & 1 == 1)
     }
 
+    /// Bits that are left.
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.len() * 8 + usize::from(self.left)
+    }
+
     /// The next `count` bits, of which the last 32 are kept.
     pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
         (0..count).try_fold(0_u32, |value, _| Some((value << 1) | u32::from(self.bit()?)))
@@ -75,6 +80,37 @@ impl<'a> BitReader<'a> {
         }
         self.zeros = if byte == 0 { self.zeros.saturating_add(1) } else { 0 };
         Some(byte)
+    }
+}
+
+/// Writes bits into a byte string that is zero.
+#[derive(Debug)]
+pub(crate) struct BitWriter<'a> {
+    bytes: &'a mut [u8],
+    used: usize,
+}
+
+impl<'a> BitWriter<'a> {
+    /// Writes `bytes` from bit `used` on.
+    pub(crate) const fn new(bytes: &'a mut [u8], used: usize) -> Self {
+        Self { bytes, used }
+    }
+
+    /// Writes a bit; `None` where there is no room.
+    pub(crate) fn bit(&mut self, bit: bool) -> Option<()> {
+        *self.bytes.get_mut(self.used / 8)? |= u8::from(bit) << (7 - self.used % 8);
+        self.used += 1;
+        Some(())
+    }
+
+    /// Writes bits `from..to` of `data`; `None` where either ends before.
+    pub(crate) fn copy(&mut self, data: &[u8], from: usize, to: usize) -> Option<()> {
+        (from..to).try_for_each(|at| self.bit(data.get(at / 8)? >> (7 - at % 8) & 1 == 1))
+    }
+
+    /// Bytes written, the last of them in part.
+    pub(crate) const fn length(&self) -> usize {
+        self.used.div_ceil(8)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{OLDER, REACH};
 use crate::codec::DescriptorError;
 use crate::codec::bits::BitReader;
+use crate::codec::descriptor::Targets;
 use crate::layer::{LayerId, LayerSet, SPATIAL_MAX, TEMPORAL_MAX, all_layers};
 
 /// What frames of one kind have in common.
@@ -27,6 +28,8 @@ pub(super) struct Structure {
     targets: [LayerId; TARGETS_MAX],
     /// The decode target that stands for each layer, by its place among all: the highest one that is not above it.
     standing: [u8; LAYERS],
+    /// For each layer, by its place among all: the decode targets of which its receivers get every frame, as bits.
+    whole: [u32; LAYERS],
     /// Heights of spatial layers in pixels; 0 where none are told.
     pub(super) heights: [u16; SPATIAL_MAX as usize],
     /// The width of the largest, where told.
@@ -58,6 +61,42 @@ const NEXT_TEMPORAL: u32 = 1;
 const NEXT_SPATIAL: u32 = 2;
 
 const SHORT: DescriptorError = DescriptorError::Truncated("template dependency structure");
+
+/// Where the bits of a descriptor stand that tell the active decode targets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Outline {
+    /// The first bit behind the structure, where `active_decode_targets_bitmask` stands or would.
+    pub(crate) mask: usize,
+    /// The first bit behind that.
+    pub(crate) rest: usize,
+    /// The first bit of the padding.
+    pub(crate) end: usize,
+}
+
+/// The outline of a descriptor with extended fields; `None` where it ends before what it announces.
+pub(crate) fn outline(data: &[u8], targets: &Targets) -> Option<Outline> {
+    let mut reader = BitReader::new(data.get(MANDATORY..)?);
+    let all = data.len() * 8;
+    let flags = Extended::read(&mut reader)?;
+    if flags.structure {
+        Structure::read(&mut reader)?;
+    }
+    let mask = all - reader.left();
+    if flags.bitmask {
+        bitmask(&mut reader, targets.count)?;
+    }
+    let rest = all - reader.left();
+    if flags.indications {
+        indications(&mut reader, targets.count)?;
+    }
+    if flags.differences {
+        differences(&mut reader)?;
+    }
+    if flags.chains {
+        reader.bits(8 * u32::from(targets.chains))?;
+    }
+    Some(Outline { mask, rest, end: all - reader.left() })
+}
 
 /// The five flags behind the mandatory fields.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,6 +146,7 @@ impl Structure {
             count: 0,
             targets: [LayerId::default(); TARGETS_MAX],
             standing: [0; LAYERS],
+            whole: [0; LAYERS],
             heights: [0; SPATIAL_MAX as usize],
             width: 0,
         };
@@ -201,6 +241,20 @@ impl Structure {
             let lowest = known.min_by_key(|(_, target)| *target);
             *place = below.max_by_key(|(_, target)| *target).or(lowest).map_or(0, |it| it.0);
         }
+        let count = usize::from(self.count);
+        for (whole, standing) in self.whole.iter_mut().zip(self.standing) {
+            let gets = |it: &&Template| it.present >> standing & 1 == 1;
+            let missing = templates.iter().take(count).filter(|it| !gets(it));
+            *whole = !missing.fold(0, |missing, template| missing | template.present);
+        }
+    }
+
+    /// What a receiver of `layer` is to be told, where `sent` are the targets that the publisher sends; `None` of a single one.
+    pub(super) fn targets(&self, layer: LayerId, sent: u32) -> Option<Targets> {
+        let place = all_layers().position(|it| LayerSet::NONE.with(layer).contains(it))?;
+        let (count, chains) = (self.decode_targets, self.chains);
+        let active = self.whole.get(place)? & sent;
+        (count > 1).then_some(Targets { count, chains, active })
     }
 
     /// The layers there are, of which `active` targets are sent.

@@ -17,9 +17,11 @@
 mod dependency;
 mod past;
 
+use crate::codec::descriptor::Targets;
 use crate::codec::{Codec, DescriptorError, PacketInfo, PictureId, inspect, vp9};
 use crate::layer::{LayerId, LayerSet, SPATIAL_MAX, Spread};
 use dependency::{Described, Structure};
+pub(crate) use dependency::{Outline, outline};
 use past::{Frame, Past};
 
 /// A frame's place among those of its encoding, as one of its packets tells it.
@@ -99,6 +101,8 @@ struct Sequence {
     /// The number of the frame that began it.
     first: u32,
     structure: Structure,
+    /// The decode targets that are sent, as bits, as was told last.
+    active: u32,
 }
 
 /// Whose words decide, from one keyframe to the next.
@@ -194,18 +198,20 @@ impl Frames {
         let mut counter = self.counter;
         let number = counter.unwrap(info.frame_number?.into(), 1 << 16, is_new);
         if let Some(structure) = structure {
-            self.adopt(Sequence { first: number, structure });
+            self.adopt(Sequence { first: number, structure, active: u32::MAX });
         }
         // The payload's own words may differ: H264 starts a picture behind its parameter sets once more.
         let ends = data.first().is_some_and(|first| first & ENDS != 0);
         info.starts_frame = data.first().is_some_and(|first| first & STARTS != 0);
         info.starts_keyframe &= info.starts_frame;
-        let known = [&self.structure, &self.before].into_iter().flatten();
-        let structure = &known.into_iter().find(|sequence| number >= sequence.first)?.structure;
+        let mut known = [&mut self.structure, &mut self.before].into_iter().flatten();
+        let sequence = known.find(|sequence| number >= sequence.first)?;
+        let structure = &sequence.structure;
         let Described { layer, within, needs, active } = structure.describe(data)?;
         self.counter = counter;
         if let Some(active) = active {
             self.offered = structure.offered(active);
+            sequence.active = active;
         }
         info.layer = layer;
         let largest = usize::from(structure.largest());
@@ -213,6 +219,16 @@ impl Frames {
             info.height = Some((structure.width, *height));
         }
         Some(Place { number: Some(number), within, needs, ends })
+    }
+
+    /// The decode targets that remain of the frame at `place` for a receiver of `layer`; `None` where no descriptor tells them, or one
+    /// is all there is.
+    #[must_use]
+    pub fn targets(&self, place: &Place, layer: LayerId) -> Option<Targets> {
+        let number = place.number.filter(|_| self.is_described())?;
+        let mut known = [&self.structure, &self.before].into_iter().flatten();
+        let sequence = known.find(|sequence| number >= sequence.first)?;
+        sequence.structure.targets(layer, sequence.active)
     }
 
     /// Takes a structure over, unless a newer one is known: its packet may have been lost at first.

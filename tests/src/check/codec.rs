@@ -169,11 +169,11 @@ pub fn check_descriptor(data: &[u8]) {
     let rewrite =
         Rewrite { frame_number: ours.frame_number.wrapping_add(0x1234), ..Rewrite::default() };
     let mut out = vec![0; data.len()];
-    assert_eq!(rewrite_descriptor(data, &rewrite, &mut out), data.len());
+    assert_eq!(rewrite_descriptor(data, &rewrite, None, &mut out), data.len());
     let again = Descriptor::parse(&out).expect("still one");
     assert_eq!(again, Descriptor { frame_number: rewrite.frame_number, ..ours });
     assert_eq!((out[0], &out[3..]), (data[0], &data[3..]));
-    assert_eq!(rewrite_descriptor(data, &rewrite, &mut out[1..]), 0);
+    assert_eq!(rewrite_descriptor(data, &rewrite, None, &mut out[1..]), 0);
     check_template(data);
     if let Ok(info) = inspect(Codec::Av1, &[0x10, 0x30], false, Some(data)) {
         assert_eq!(info.starts_frame, ours.starts_frame);

@@ -31,6 +31,8 @@ pub struct Reader {
     descriptor_id: u8,
     /// Of the coded video sequence, where descriptors come beside it: then beside each packet.
     structure: Option<Structure>,
+    /// The decode targets that can be decoded, as was told last.
+    active: u32,
     /// The last few frame numbers since the last keyframe.
     forwarded: VecDeque<u16>,
     last: Option<u16>,
@@ -40,7 +42,13 @@ impl Reader {
     /// A reader of descriptors that come under this extension id.
     #[must_use]
     pub const fn new(descriptor_id: u8) -> Self {
-        Self { descriptor_id, structure: None, forwarded: VecDeque::new(), last: None }
+        Self {
+            descriptor_id,
+            structure: None,
+            active: u32::MAX,
+            forwarded: VecDeque::new(),
+            last: None,
+        }
     }
 
     /// Puts a temporal unit together from its packets, the last of which has the marker: a frame, or one for each spatial layer.
@@ -105,7 +113,11 @@ impl Reader {
                 let has = next.structure.is_some();
                 return Err(format!("structure: {has}, packet {place}, keyframe: {is_key}"));
             }
+            if next.structure.is_some() {
+                self.active = u32::MAX;
+            }
             self.structure = next.structure.clone().or_else(|| self.structure.take());
+            self.active = next.active.unwrap_or(self.active);
             if next.starts == is_open {
                 return Err(format!("packet {place}: {next:?}"));
             }
@@ -123,8 +135,27 @@ impl Reader {
         if is_open || described.len() != frames {
             return Err(format!("{frames} frames, by their descriptors {described:?}"));
         }
+        self.check_targets(&described, is_key)?;
         self.check_chain(&described)?;
         described.iter().try_for_each(|frame| self.check_frame(frame))
+    }
+
+    /// Every frame is of use for an active decode target; a keyframe comes in as many sizes as these need.
+    fn check_targets(&self, described: &[Descriptor], is_key: bool) -> Result<(), String> {
+        let structure = self.structure.as_ref().ok_or("no structure is known")?;
+        let useless = described.iter().find(|it| !structure.is_needed(it.template_id, self.active));
+        if let Some(frame) = useless {
+            return Err(format!("of use for none of {:b}: {frame:?}", self.active));
+        }
+        let sizes = described.iter().filter_map(|it| structure.template(it.template_id));
+        let (largest, told) = (sizes.map(|it| it.spatial).max(), structure.highest(self.active));
+        if is_key && largest != told {
+            return Err(format!(
+                "a keyframe up to {largest:?}, of {:b} told: {told:?}",
+                self.active
+            ));
+        }
+        Ok(())
     }
 
     /// The chain of the highest layer that is sent has no frame missing: with one that began with this temporal unit, or with

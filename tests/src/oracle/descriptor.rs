@@ -13,6 +13,8 @@ pub struct Descriptor {
     pub frame_number: u16,
     /// `frame_dependency_template_id`.
     pub template_id: u8,
+    /// `active_decode_targets_bitmask`, where the packet has it: what can be decoded from here on.
+    pub active: Option<u32>,
     /// Present where a coded video sequence begins.
     pub structure: Option<Structure>,
     /// In place of the template's, where the frame has its own.
@@ -56,6 +58,7 @@ impl Descriptor {
         let template_id = u8::try_from(reader.bits(6)?).ok()?;
         let frame_number = u16::try_from(reader.bits(16)?).ok()?;
         let (mut structure, mut custom_differences, mut custom_chains) = (None, None, None);
+        let mut active = None;
         if data.len() > 3 {
             let has_structure = reader.flag()?;
             let [has_bitmask, own_indications, own_differences, own_chains] =
@@ -65,7 +68,7 @@ impl Descriptor {
             }
             let known = structure.as_ref().or(last)?;
             if has_bitmask {
-                reader.bits(known.decode_targets)?;
+                active = Some(reader.bits(known.decode_targets)?);
             }
             if own_indications {
                 (0..known.decode_targets).try_for_each(|_| reader.bits(2).map(|_| ()))?;
@@ -83,6 +86,7 @@ impl Descriptor {
             ends,
             frame_number,
             template_id,
+            active,
             structure,
             custom_differences,
             custom_chains,
@@ -110,6 +114,20 @@ impl Structure {
     #[must_use]
     pub fn template(&self, id: u8) -> Option<&Template> {
         self.templates.get(usize::from(id.wrapping_sub(self.offset) & 0x3f))
+    }
+
+    /// Whether any of the `active` decode targets needs frames of a template.
+    #[must_use]
+    pub fn is_needed(&self, id: u8, active: u32) -> bool {
+        let needs = |(target, it): (usize, &u32)| *it != 0 && active >> target & 1 == 1;
+        self.template(id).is_some_and(|it| it.indications.iter().enumerate().any(needs))
+    }
+
+    /// The highest spatial id of frames that the `active` decode targets need.
+    #[must_use]
+    pub fn highest(&self, active: u32) -> Option<u8> {
+        let ids = (0..64).filter(|id| self.is_needed(*id, active));
+        ids.filter_map(|id| self.template(id)).map(|it| it.spatial).max()
     }
 
     /// The chain of the lowest decode target that needs frames of a spatial layer and none above.

@@ -1,5 +1,6 @@
 //! Several media threads are one server.
 
+use sfu::metrics::Relayed;
 use tests::client::{Devices, Person};
 use tests::plan::{Link, Step, WIDE, ms, run_on, secs};
 use tools::simnet::jitter::Jitter;
@@ -54,6 +55,40 @@ fn everybody_gets_the_same_from_any_number_of_shards() {
             assert!(alone.suffered_nothing() && shared.suffered_nothing(), "the network is clean");
             assert_eq!(shared.media(), alone.media(), "seed {seed}, {shards} shards");
         }
+    }
+}
+
+/// Twenty people who are loud one after another, six of them at a time, so that places change hands all the time; all are heard by
+/// few, so little of their sound crosses, and all hear what they would hear on one shard.
+#[test]
+fn of_many_voices_on_three_shards_those_cross_that_somebody_there_hears() {
+    const PEOPLE: u8 = 20;
+    let devices = Devices { camera: false, ..Devices::ALL };
+    let mut plan: Vec<Step> =
+        people(PEOPLE).map(|who| Step::Joins { who, with: devices }).collect();
+    plan.push(Step::Run(secs(2)));
+    for round in 0..40_u8 {
+        // Seven has no divisor in common with the twenty: everybody has a turn.
+        let person = |round: u8| Person(round % PEOPLE * 7 % PEOPLE + 1);
+        let (who, before) = (person(round), person(round + PEOPLE - 6));
+        plan.push(Step::Speaks { who, level: 12 + round % 6 * 5 });
+        plan.push(Step::Speaks { who: before, level: 127 });
+        plan.push(Step::Run(ms(330)));
+    }
+    plan.push(Step::Run(secs(2)));
+    for seed in SEEDS {
+        let alone = run_on(1, seed, &plan);
+        assert_eq!(alone.relayed(Relayed::Level) + alone.relayed(Relayed::Sound), 0);
+        let shared = run_on(3, seed, &plan);
+        assert!(alone.suffered_nothing() && shared.suffered_nothing(), "the network is clean");
+        assert_eq!(shared.media(), alone.media(), "seed {seed}");
+        let (sound, levels) = (shared.relayed(Relayed::Sound), shared.relayed(Relayed::Level));
+        let all = sound + levels;
+        println!("seed {seed}: {sound} of {all} packets crossed whole");
+        // A listener hears three, so that four are heard by somebody, each at up to two other shards: of 20 that is a fifth. Where a
+        // place changes hands, one more may be on its way.
+        assert!(sound * 5 <= all * 11 / 10, "{sound} of {all} crossed whole");
+        assert!(sound * 10 >= all, "{sound} of {all}: each of the others hears three");
     }
 }
 

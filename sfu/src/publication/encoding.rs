@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 use simulcast::codec::PacketInfo;
 use simulcast::frames::{Frames, Place};
+use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
 use simulcast::{Bitrate, Layer, LayerId, Spread};
 
+use super::Incoming;
 use super::demand::KeyframeDemand;
 use super::frame_rate::FrameRate;
 use super::hindrance::Loss;
 use super::history::HistoryKey;
 use super::layers::{Layers, TEMPORAL_ALL};
 use super::receive::{Arrival, Arrived, How, Receive};
-use super::{EARLY_MAX, Incoming, LAYERS_MAX};
 use crate::drop::DropReason;
 
 /// What is known of one encoding.
@@ -232,6 +233,13 @@ impl EncodingState {
         self.early.push(key);
     }
 }
+
+/// Packets of one encoding that wait for the packet that tells their frames: those of the fifth of a second in which it is asked for
+/// again, at 6 Mbit/s. Of more, the oldest are given up.
+pub(super) const EARLY_MAX: usize = 128;
+
+/// Layers of one publication: those of one encoding, or the temporal ones of three.
+pub const LAYERS_MAX: usize = SPATIAL_MAX as usize * TEMPORAL_MAX as usize;
 
 /// An encoding that was told to wake sends within a round trip and an encoder's start; after this its publisher has other reasons
 /// not to send it.

@@ -27,7 +27,6 @@ use arrayvec::ArrayVec;
 use simulcast::codec::descriptor::Targets;
 use simulcast::codec::{Codec, PacketInfo};
 use simulcast::frames::Place;
-use simulcast::layer::{SPATIAL_MAX, TEMPORAL_MAX};
 use simulcast::rewriter::Beginning;
 use simulcast::{Layer, LayerId, RtpTimestamp, SequenceNumber, Spread};
 
@@ -41,7 +40,8 @@ use crate::packet::extension::Extensions;
 use crate::relay::ShardIndex;
 use clock::PublisherClock;
 use demand::{Demand, LayerDemand};
-use encoding::EncodingState;
+pub use encoding::LAYERS_MAX;
+use encoding::{EARLY_MAX, EncodingState};
 use hindrance::Hindrance;
 use history::{History, HistoryKey, Meta, Recorded};
 use missing::NACK_MAX;
@@ -258,10 +258,8 @@ impl Publication {
     pub fn receive(&mut self, now: Instant, packet: &Incoming<'_>) -> Result<Received, DropReason> {
         let (payload, map) = self.payload_map(packet.payload_type)?;
         let spread = self.spread();
-        let encoding = self
-            .encodings
-            .get_mut(usize::from(packet.encoding))
-            .ok_or(DropReason::UnknownStream)?;
+        let encoding = self.encodings.get_mut(usize::from(packet.encoding));
+        let encoding = encoding.ok_or(DropReason::UnknownStream)?;
         let clock_rate = map.format.clock_rate();
         let Arrived { index, kind, .. } =
             encoding.arrive(now, packet, packet.payload.len(), clock_rate)?;
@@ -594,13 +592,6 @@ type Missing = ArrayVec<SequenceNumber, NACK_MAX>;
 
 /// Encodings of one publication: three is what browsers send and what the layers of a call need.
 pub const ENCODINGS_MAX: usize = 3;
-
-/// Packets of one encoding that wait for the packet that tells their frames: those of the fifth of a second in which it is asked for
-/// again, at 6 Mbit/s. Of more, the oldest are given up.
-pub const EARLY_MAX: usize = 128;
-
-/// Layers of one publication: those of one encoding, or the temporal ones of three.
-pub const LAYERS_MAX: usize = SPATIAL_MAX as usize * TEMPORAL_MAX as usize;
 
 #[cfg(test)]
 #[path = "publication_tests.rs"]

@@ -5,20 +5,19 @@
 //!                                                                               ▼
 //!  feedback ─┬─► throughput: what arrives ──────────────┬──────────────┐      prober ──► Probe
 //!            ├─► group ─► trendline ─► detector ─► rate_control ──┐    │        ▲
-//!            ├─► queue_guard: does a queue stand? ─► 0.75 × ──────┼────┼─► min ─┴─► collapse: believe half? ─► estimate
+//!            ├─► queue_guard: does a queue stand? ─► 0.75 × ──────┼────┼─► min ─┴─► estimate
 //!            ├─► loss: which rate explains what is lost? ─────────┘◄───┘    ▲
 //!            └─► probe: at which rate did a burst arrive? ─► rate_control   │
 //!  REMB, receiver reports ─► fallback ──────────────────────────────────────┘
 //! ```
 //!
-//! The parts are those of libwebrtc's `goog_cc`, whose constants they keep and name, with three additions: a probe each 5 s whenever
-//! more is wanted (`prober`), the queue guard (`queue_guard`), and what is believed after a collapse (`collapse`). docs/simulcast.md says what each does to which case.
+//! The parts are those of libwebrtc's `goog_cc`, whose constants they keep and name, with two additions: a probe each 5 s whenever
+//! more is wanted (`prober`), and the queue guard (`queue_guard`). docs/simulcast.md says what each does to which case.
 //!
 //! Rates are bits per second on the wire, IP and UDP included: what the link counts. Time is an argument; nothing here allocates.
 //! Whatever feedback says, the estimate is a number between the least and the highest of [`Settings`].
 
 mod application_limited;
-mod collapse;
 mod delay;
 mod detector;
 mod fallback;
@@ -37,7 +36,6 @@ use std::time::{Duration, Instant};
 
 use crate::units::Bitrate;
 use application_limited::ApplicationLimited;
-use collapse::Collapse;
 use delay::DelayBased;
 use detector::Usage;
 use fallback::Fallback;
@@ -60,7 +58,6 @@ pub struct Estimator {
     delay: DelayBased,
     loss: LossBased,
     guard: QueueGuard,
-    collapse: Collapse,
     results: ProbeResults,
     prober: Prober,
     fallback: Fallback,
@@ -170,7 +167,6 @@ impl Estimator {
             delay: DelayBased::new(start, min, max),
             loss: LossBased::new(min, max),
             guard: QueueGuard::new(),
-            collapse: Collapse::default(),
             results: ProbeResults::default(),
             prober: Prober::new(probes, start, max),
             fallback: Fallback::new(start),
@@ -302,7 +298,6 @@ impl Estimator {
         self.throughput = Throughput::default();
         self.loss = LossBased::new(min, max);
         self.guard = QueueGuard::new();
-        self.collapse = Collapse::default();
         let last_sent = self.silence.last_sent;
         self.silence = Silence { last_sent, ended: Some(now), ..Silence::default() };
         self.fallback.halve();
@@ -434,7 +429,6 @@ impl Estimator {
             rate = rate.min(limit);
         }
         rate = rate.min(self.fallback.remb().unwrap_or(max));
-        rate = rate.min(self.collapse_limit(now, rate).unwrap_or(max));
         self.estimate = if rate.is_finite() { rate.clamp(min, max) } else { min };
         self.limited.set_estimate(self.estimate);
         let conditions = self.conditions(now);
@@ -444,12 +438,6 @@ impl Estimator {
     fn guard_limit(&self) -> Option<f64> {
         let is_on = self.has(Part::QueueGuard) && self.has(Part::Delay);
         self.guard.limit(self.throughput.rate()).filter(|_| is_on)
-    }
-
-    /// In a silence the estimate is lowered for want of an answer, and what comes after it is probed at once.
-    fn collapse_limit(&mut self, now: Instant, rate: f64) -> Option<f64> {
-        let is_on = self.has(Part::Collapse) && self.silence.halved == 0;
-        is_on.then(|| self.collapse.limit(now, rate)).flatten()
     }
 
     fn conditions(&self, now: Instant) -> Conditions {

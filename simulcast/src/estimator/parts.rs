@@ -21,8 +21,6 @@ pub enum Part {
     FeedbackLoss,
     /// Emptying queues that stand.
     QueueGuard,
-    /// Believing only half of a link that has just collapsed.
-    Collapse,
     /// Spreading packets over time: the owner's part.
     Pacing,
     /// Taking what is sent again out of the budget: the owner's part.

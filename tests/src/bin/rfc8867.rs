@@ -178,7 +178,7 @@ fn part(text: &str) -> Result<Part, String> {
 }
 
 /// As they are called in a command.
-const PARTS: [(&str, Part); 12] = [
+const PARTS: [(&str, Part); 11] = [
     ("estimate", Part::Estimate),
     ("delay", Part::Delay),
     ("loss", Part::Loss),
@@ -186,7 +186,6 @@ const PARTS: [(&str, Part); 12] = [
     ("application-limited", Part::ApplicationLimited),
     ("feedback-loss", Part::FeedbackLoss),
     ("queue-guard", Part::QueueGuard),
-    ("collapse", Part::Collapse),
     ("pacing", Part::Pacing),
     ("repair", Part::Repair),
     ("care", Part::Care),

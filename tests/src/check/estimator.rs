@@ -11,7 +11,7 @@ use crate::clock::Clock;
 /// More in a row tells nothing new.
 const STEPS_MAX: u32 = 4_096;
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 7] = [
     Part::Estimate,
     Part::Delay,
     Part::Loss,
@@ -19,7 +19,6 @@ const PARTS: [Part; 8] = [
     Part::ApplicationLimited,
     Part::FeedbackLoss,
     Part::QueueGuard,
-    Part::Collapse,
 ];
 
 /// Sends, tells, waits and changes its mind. The estimate is always within its bounds, times and rates that it asks for make sense, and

@@ -58,11 +58,6 @@ fn without_probing_wider_links_are_found_late() {
     }
 }
 
-#[test]
-fn believing_all_of_a_link_that_collapses_freezes_pictures() {
-    turns_red(without(Part::Collapse), "S6", "freeze s", 1..=5);
-}
-
 /// S2 itself holds without care too (one switch, with and without): on its link the estimate is never near a step. On links that carry a
 /// little more than a step, layers flap.
 #[test]

@@ -231,8 +231,8 @@ impl Shard {
         }
         participant.agenda.allocation = now + ALLOCATION_INTERVAL;
         let (mut wants, mut layers) = (Vec::new(), Vec::new());
-        // What everything there is could cost, and what was given would.
-        let (mut most, mut given) = (Bitrate::ZERO, Bitrate::ZERO);
+        // What everything there is could cost, what was given would, and the cheapest that is looked at.
+        let (mut most, mut given, mut least) = (Bitrate::ZERO, Bitrate::ZERO, None);
         for slot in participant.slots_of(MediaKind::Video) {
             let carried = slot.subscription.as_ref().filter(|it| it.is_carried());
             let Some(publication) =
@@ -240,8 +240,11 @@ impl Shard {
             else {
                 continue;
             };
-            wants.push(slot.want(publication, participant.prefer.pictures));
+            let want = slot.want(publication, participant.prefer.pictures);
             let offered = publication.layers(now);
+            let visible = offered.iter().filter(|layer| layer.active && want.height > 0);
+            least = visible.map(|layer| layer.bitrate).chain(least).min();
+            wants.push(want);
             let target = participant.targets.get(WantId(publication.spec.id.0));
             let flows = target.and_then(|target| target.layer);
             let flows = offered.iter().find(|layer| Some(layer.id) == flows);
@@ -252,7 +255,7 @@ impl Shard {
         let layers: Vec<&[Layer]> = layers.iter().map(|layers| layers.as_slice()).collect();
         let limit = participant.prefer.budget.unwrap_or(Bitrate::MAX);
         let bandwidth = &mut participant.transport.bandwidth;
-        let estimate = bandwidth.budget(now, given);
+        let estimate = bandwidth.budget(now, given, least.unwrap_or_default());
         let budget = Budget { estimate, limit, shed: self.load.shed() };
         if !bandwidth.has(Part::Care) {
             participant.targets = Targets::default();

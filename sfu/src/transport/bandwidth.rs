@@ -119,16 +119,23 @@ impl Bandwidth {
         })
     }
 
-    /// What may be spent on pictures, of which those that were given would cost `given` now. While nothing is known of the link, layers
-    /// that turn out to cost more than their first packets said are kept: taking them back would be a guess as well, and a step that is
-    /// taken back is not tried again for seconds. No more than `GIVEN_MAX`.
+    /// What may be spent on pictures, of which those that were given would cost `given` now, and the cheapest one that is looked at
+    /// `least`.
+    ///
+    /// While nothing is known of the link, layers that turn out to cost more than their first packets said are kept: taking them back
+    /// would be a guess as well, and a step that is taken back is not tried again for seconds. No more than `GIVEN_MAX`. And one picture
+    /// is tried whatever it costs, up to `LEAST_MAX`: where nothing is sent, nothing would ever be known.
     #[must_use]
-    pub fn budget(&self, now: Instant, given: Bitrate) -> Bitrate {
+    pub fn budget(&self, now: Instant, given: Bitrate, least: Bitrate) -> Bitrate {
         if !self.has(Part::Budget) {
             return self.settings.max;
         }
         let known = self.known_budget(now);
-        if self.is_unknown(now) { known.max(given.min(GIVEN_MAX)) } else { known }
+        if self.is_unknown(now) {
+            known.max(given.min(GIVEN_MAX)).max(least.min(LEAST_MAX))
+        } else {
+            known
+        }
     }
 
     /// What may be spent on pictures, as their publishers send them: the estimate less sound and what was sent again in the last
@@ -362,6 +369,8 @@ const PACING: (u64, u64) = (11, 10);
 const PACING_UNKNOWN: (u64, u64) = (5, 2);
 /// The top layer of one camera, which the probes of the start aim at too.
 const GIVEN_MAX: Bitrate = Bitrate::kbps(2_500);
+/// What programs for broadcasting send in one size.
+const LEAST_MAX: Bitrate = Bitrate::kbps(10_000);
 /// The first probes have an answer by then, or none comes.
 const UNKNOWN_MAX: Duration = Duration::from_millis(1_000);
 /// Of the estimate, at most, for what is sent again.

@@ -34,7 +34,10 @@ fn nothing_is_allocated_before_something_comes_back() {
         send(&mut bandwidth, now, Spending::Sound, 100, 60);
         assert_eq!((bandwidth.estimate(), bandwidth.deadline()), (None, None));
         assert_eq!(bandwidth.pacing(now), Pace::Guessed(Bitrate::kbps(750)));
-        assert_eq!(bandwidth.budget(now, Bitrate::ZERO), Bitrate::kbps(300));
+        let budget = |least| bandwidth.budget(now, Bitrate::ZERO, Bitrate::kbps(least));
+        assert_eq!(budget(0), Bitrate::kbps(300));
+        assert_eq!(budget(8_000), Bitrate::kbps(8_000));
+        assert_eq!(budget(20_000), Bitrate::kbps(10_000));
     });
     assert_eq!(counted.count_total, 0);
     assert!(size_of::<Bandwidth>() <= 48);
@@ -53,7 +56,7 @@ fn the_budget_is_the_estimate_less_sound_and_repair_without_headers() {
             send(&mut bandwidth, now, Spending::Repair, 125, 60);
             send(&mut bandwidth, now, Spending::Picture, 500, 450);
         }
-        let budget = bandwidth.budget(now, Bitrate::ZERO).as_bps() / 1_000;
+        let budget = bandwidth.budget(now, Bitrate::ZERO, Bitrate::ZERO).as_bps() / 1_000;
         assert!(budget.abs_diff(expected) <= 10, "{budget}, not {expected}");
         assert!(!bandwidth.repairs_too_much(now));
         for _ in 0..30 {

@@ -66,6 +66,8 @@ pub struct Estimator {
     /// When the first feedback came: the zero of one-way delays.
     start: Option<Instant>,
     has_feedback: bool,
+    /// When feedback told something last.
+    told: Option<Instant>,
     /// What probes found so far.
     found: Probes,
     /// Until when delays may be those that the last probe made.
@@ -174,6 +176,7 @@ impl Estimator {
             round_trip: None,
             start: None,
             has_feedback: false,
+            told: None,
             found: Probes::default(),
             echo_end: None,
             estimate: start,
@@ -259,6 +262,7 @@ impl Estimator {
         let mut round = Round::default();
         let mut packets = packets.peekable();
         if packets.peek().is_some() {
+            self.told = Some(now);
             self.end_silence(now);
         }
         for packet in packets {
@@ -309,6 +313,7 @@ impl Estimator {
     /// Does what is due by time: see [`Self::deadline`].
     pub fn timeout(&mut self, now: Instant) {
         self.bear_silence(now);
+        self.forget(now);
         self.prober.tick(now, &self.conditions(now));
     }
 
@@ -442,7 +447,7 @@ impl Estimator {
 
     fn conditions(&self, now: Instant) -> Conditions {
         Conditions {
-            is_clear: self.usage() == Usage::Normal
+            is_clear: (self.usage() == Usage::Normal || self.is_stale(now))
                 && self.loss.state() == LossState::Unlimited
                 && self.guard_limit().is_none()
                 && self.silence.halved == 0
@@ -450,6 +455,27 @@ impl Estimator {
             was_limited: self.has(Part::ApplicationLimited) && self.limited.was_on(now),
             decreased: self.delay.control.decreased(),
             sent: self.silence.last_sent,
+        }
+    }
+
+    /// Whether nothing has gone over the link for so long that what was seen of it then says nothing of it now.
+    fn is_stale(&self, now: Instant) -> bool {
+        let passed = |told| now.saturating_duration_since(told) >= STALE;
+        self.silence.since.is_none() && self.told.is_some_and(passed)
+    }
+
+    /// Forgets what stood and was lost on a link over which nothing goes any more, or a paused picture would never be probed for.
+    fn forget(&mut self, now: Instant) {
+        if !self.is_stale(now) {
+            return;
+        }
+        let is_limited = self.loss.state() != LossState::Unlimited;
+        if is_limited {
+            let (min, max) = self.bounds();
+            self.loss = LossBased::new(min, max);
+        }
+        if self.guard.forget() || is_limited {
+            self.settle(now);
         }
     }
 
@@ -496,6 +522,8 @@ impl Round {
 
 /// Without feedback for so long nothing is raised.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Nothing sent and nothing told for so long: queues have drained, and what was lost is over.
+const STALE: Duration = Duration::from_secs(4);
 /// Without feedback for so long the estimate is halved.
 const SILENCE: Duration = Duration::from_secs(2);
 /// And again each.

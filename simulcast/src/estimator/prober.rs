@@ -224,7 +224,7 @@ impl Prober {
             && conditions.is_clear
             && since(self.last).is_none_or(|passed| passed >= INTERVAL)
             && since(conditions.decreased).is_none_or(|passed| passed >= STEADY)
-            && since(conditions.sent).is_some_and(|passed| passed < ACTIVE)
+            && conditions.sent.is_some()
     }
 
     /// Decides on probes at `rates`; `further`: on more of them where the last finds most of its rate.
@@ -286,8 +286,6 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(100);
 /// Since the estimate was lowered.
 const STEADY: Duration = Duration::from_secs(3);
-/// A probe is no use where nothing is sent. Longer than the pause between two frames of a still screen.
-const ACTIVE: Duration = Duration::from_secs(2);
 /// Of a probe. Bursts of 15 ms are noisy under 15 ms of jitter, those of 100 ms fill queues.
 const DURATION: Duration = Duration::from_millis(40);
 /// So many packets are needed to tell a rate (libwebrtc, `min_probe_packets_sent`).
@@ -400,11 +398,11 @@ mod tests {
     }
 
     #[test]
-    fn none_goes_after_a_decrease_or_while_nothing_is_sent_or_a_queue_grows() {
+    fn none_goes_after_a_decrease_or_before_anything_was_sent_or_while_a_queue_grows() {
         let (mut prober, now) = settled(10_000);
         let later = now + ms(6_000);
         let decreased = Conditions { decreased: Some(later - ms(2_999)), ..clear(later) };
-        let silent = Conditions { sent: Some(later - ms(2_000)), ..clear(later) };
+        let silent = Conditions { sent: None, ..clear(later) };
         let congested = Conditions { is_clear: false, ..clear(later) };
         for conditions in [decreased, silent, congested] {
             prober.tick(later, &conditions);

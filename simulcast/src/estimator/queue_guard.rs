@@ -63,6 +63,13 @@ impl QueueGuard {
         };
     }
 
+    /// What stood has drained: nothing was sent for a while. True where that ends a limit.
+    pub(super) fn forget(&mut self) -> bool {
+        let is_draining = matches!(self.state, State::Draining { .. });
+        self.state = State::Watching;
+        is_draining
+    }
+
     /// Milliseconds that the last packets waited on the way.
     pub(super) const fn queue_ms(&self) -> f64 {
         self.queue_ms

@@ -4,9 +4,10 @@ use sfu::command::Pictures;
 use sfu::event::Reason;
 use simulcast::Bitrate;
 use tests::client::Devices;
+use tests::codec::Codec;
 use tests::plan::{Link, Step, WIDE, ms, run, run_on, secs};
 
-use super::{ALICE, BOB, SEEDS};
+use super::{ALICE, BOB, CAROL, SEEDS};
 
 fn downlink(kbps: u64) -> Step {
     Step::Downlink { of: BOB, link: Link { kbps, ..WIDE } }
@@ -85,5 +86,65 @@ fn a_limit_holds_also_while_the_link_is_probed() {
                 Step::ReceivesAtMost { who: BOB, rate: Bitrate::kbps(400) },
             ],
         );
+    }
+}
+
+/// One size alone, of 1.5 Mbit/s, that has been measured before somebody comes whose link is not known yet: with a voice beside it or
+/// without, it is there within two seconds.
+#[test]
+fn a_picture_in_one_large_size_is_seen_by_whoever_comes_late() {
+    let only_eyes = Devices { camera: false, microphone: false, ..Devices::ALL };
+    for seed in SEEDS {
+        for microphone in [true, false] {
+            for codec in [Codec::Vp9, Codec::Av1] {
+                run(
+                    seed,
+                    &[
+                        Step::Joins {
+                            who: ALICE,
+                            with: Devices { microphone, ..Devices::sending(codec) },
+                        },
+                        Step::Joins { who: CAROL, with: only_eyes },
+                        Step::Run(secs(5)),
+                        Step::Joins { who: BOB, with: only_eyes },
+                        Step::Run(secs(2)),
+                        Step::SeesPeople { who: BOB, count: 1 },
+                        Step::Run(secs(5)),
+                        Step::LongestGap { who: BOB, of: ALICE, at_most: ms(100) },
+                    ],
+                );
+            }
+        }
+    }
+}
+
+/// A picture in one size that the link has no room for is paused; it is back when there is, also where there is no sound whose feedback
+/// tells of the link.
+#[test]
+fn a_paused_picture_in_one_size_comes_back_with_or_without_sound() {
+    let only_eyes = Devices { camera: false, microphone: false, ..Devices::ALL };
+    for seed in SEEDS {
+        for microphone in [true, false] {
+            run(
+                seed,
+                &[
+                    Step::Joins {
+                        who: ALICE,
+                        with: Devices { microphone, ..Devices::sending(Codec::Vp9) },
+                    },
+                    Step::Joins { who: BOB, with: only_eyes },
+                    Step::Run(secs(5)),
+                    Step::SeesPeople { who: BOB, count: 1 },
+                    downlink(100),
+                    Step::Run(secs(5)),
+                    Step::Run(secs(15)),
+                    Step::DoesNotSee { who: BOB, of: ALICE },
+                    downlink(5_000),
+                    Step::Run(secs(12)),
+                    Step::Run(secs(1)),
+                    Step::SeesPeople { who: BOB, count: 1 },
+                ],
+            );
+        }
     }
 }

@@ -536,7 +536,7 @@ const ROUND_TRIP_MAX: Duration = Duration::from_secs(5);
 const PROBE_FLOOR: f64 = 0.85;
 /// After a probe's result, for so long the delays are its own: until what it left has drained at a tenth less than the link carries.
 const ECHO: Duration = Duration::from_millis(500);
-/// The most that a probe queues: 40 ms at half above the rate, and jitter. With 80 ms here queues stand a third longer.
+/// The most that probes queue: 20 ms by 40 of them at half above the rate, and 40 by those at twice the rate that may follow.
 const QUEUE_OF_PROBE_MS: f64 = 60.0;
 /// Less than this is jitter, or a burst of the pacer.
 const QUEUE_SMALL_MS: f64 = 25.0;

@@ -140,6 +140,18 @@ mod tests {
         assert!(tell(&mut guard, &mut now, 2_000, 300) > 0);
     }
 
+    /// As where the picture that filled the queue was paused, and nobody speaks.
+    #[test]
+    fn a_queue_on_a_link_over_which_nothing_goes_is_forgotten() {
+        let (mut guard, mut now) = (QueueGuard::new(), start());
+        tell(&mut guard, &mut now, 1_000, 50);
+        assert!(!guard.forget(), "nothing was limited");
+        assert!(tell(&mut guard, &mut now, 1_000, 300) > 0);
+        assert!(guard.limit(Some(1_000.0)).is_some());
+        assert!(guard.forget());
+        assert_eq!(guard.limit(Some(1_000.0)), None);
+    }
+
     #[test]
     fn a_longer_route_is_the_measure_after_half_a_minute() {
         let (mut guard, mut now) = (QueueGuard::new(), start());

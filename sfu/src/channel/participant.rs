@@ -242,6 +242,7 @@ impl Participant {
                 pacer.set_rate(Some(rate.min(budget.scaled(LIMIT_PEAK.0, LIMIT_PEAK.1))));
             }
         }
+        pacer.set_wide(self.transport.bandwidth.has_room(now));
         if self.transport.bandwidth.has_dropped() {
             self.agenda.allocation = self.agenda.allocation.min(now);
         }

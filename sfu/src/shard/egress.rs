@@ -52,7 +52,7 @@ impl Shard {
             let Transport { bandwidth, pacer, .. } = &mut participant.transport;
             let rest = match bandwidth.burst() {
                 Some(burst) => Some(burst.due().unwrap_or(now)),
-                None => pacer.deadline().into_iter().chain(bandwidth.padding_due()).min(),
+                None => earlier(pacer.deadline(), bandwidth.padding_due()),
             };
             self.ready.pop();
             if let Some(paced) = rest {
@@ -88,6 +88,14 @@ impl Shard {
     pub(super) fn say_goodbye(&mut self, participant: &mut Participant) {
         let Some(path) = participant.transport.path() else { return };
         self.farewells.reply(path, |buffer| (participant.transport.write_control(buffer), ()));
+    }
+}
+
+/// Of two times, where there are any.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -244,7 +252,8 @@ impl Participant {
         let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
         let media = publication.spec.source.kind();
         let payload = recorded.payload.len();
-        let neighbours = if outgoing.resend || media == MediaKind::Audio {
+        let is_last = !self.transport.pacer.has_pictures();
+        let neighbours = if outgoing.resend || media == MediaKind::Audio || is_last {
             Neighbours::default()
         } else {
             let size = recorded.payload.len() + PACKET_OVERHEAD;

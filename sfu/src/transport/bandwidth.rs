@@ -111,6 +111,12 @@ impl Bandwidth {
         }
     }
 
+    /// Whether the link carries clearly more than what is sent.
+    #[must_use]
+    pub fn has_room(&self, now: Instant) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.estimator.has_room(now))
+    }
+
     /// Whether nothing speaks against what is sent yet: in the first [`UNKNOWN_MAX`], unless the link shows a limit.
     fn is_unknown(&self, now: Instant) -> bool {
         self.watch.as_ref().is_none_or(|watch| {

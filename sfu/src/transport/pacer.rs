@@ -10,7 +10,8 @@ use thiserror::Error;
 /// its bytes only.
 ///
 /// Sound never waits, and its bytes count. The rest leaves in bursts: while what was released would have left the link
-/// by now at the given rate, another [`BURST`] worth of it is released, and then nothing until that would have left too.
+/// by now at the given rate, another [`BURST`] worth of it is released ([`BURST_WIDE`] where the link has room to spare), and then
+/// nothing until that would have left too.
 /// So packets come in runs, which one system call carries, and their average is the rate. What would queue for longer than
 /// [`HURRIED`] (a keyframe) is hurried, up to `HURRY`; what would wait [`DELAY_MAX`] even so is refused. A probe takes what waits at
 /// its own rate ([`Pacer::take`]).
@@ -24,13 +25,20 @@ pub struct Pacer<T: Copy> {
     rate: Option<Bitrate>,
     /// Whether the rate is a guess, which what waits may exceed as far as it must.
     guessed: bool,
+    /// What a burst is worth.
+    burst: Nanos,
+    /// What times are counted from.
+    epoch: Instant,
     /// When everything released so far would have left at the rate.
-    horizon: Instant,
+    horizon: Nanos,
     /// A burst goes on while `horizon` is before this.
-    burst_end: Instant,
+    burst_end: Nanos,
     /// When something was last added.
     pushed: Instant,
 }
+
+/// Nanoseconds, since the pacer's `epoch` where they are a time: sums of them cost an instruction, those of `Instant` a dozen.
+type Nanos = u64;
 
 /// What a packet is, and so when it goes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -76,8 +84,10 @@ impl<T: Copy> Pacer<T> {
             video: Queue::new(VIDEO_MAX),
             rate: None,
             guessed: false,
-            horizon: now,
-            burst_end: now,
+            burst: nanos(BURST),
+            epoch: now,
+            horizon: 0,
+            burst_end: 0,
             pushed: now,
         }
     }
@@ -92,6 +102,11 @@ impl<T: Copy> Pacer<T> {
     pub const fn guess_rate(&mut self, rate: Bitrate) {
         self.rate = Some(rate);
         self.guessed = true;
+    }
+
+    /// Whether what is sent leaves room on the link: then bursts are [`BURST_WIDE`] long.
+    pub const fn set_wide(&mut self, wide: bool) {
+        self.burst = nanos(if wide { BURST_WIDE } else { BURST });
     }
 
     /// Appends a packet of `size` bytes (the whole datagram without IP and UDP).
@@ -142,23 +157,24 @@ impl<T: Copy> Pacer<T> {
         }
         let rate = self.hurried();
         if let Some(rate) = rate {
-            self.open_burst(now);
+            self.open_burst(now, rate);
             if self.horizon >= self.burst_end || rate == Bitrate::ZERO {
                 return None;
             }
         }
         let queued = self.retransmissions.pop().or_else(|| self.video.pop())?;
         if let Some(rate) = rate {
-            self.horizon += time_of(queued.size.into(), rate);
+            self.horizon += nanos_of(queued.size.into(), rate);
         }
         Some(queued.item)
     }
 
     /// What a packet takes that leaves whatever the rate.
     fn release(&mut self, now: Instant, size: u16, rate: Bitrate) {
-        let released = self.horizon.max(now.checked_sub(BURST).unwrap_or(now));
+        let now = self.time(now);
+        let released = self.horizon.max(now.saturating_sub(nanos(BURST)));
         // Sound above the rate must not keep the rest waiting long after it has ended.
-        self.horizon = (released + time_of(size.into(), rate)).min(now + DELAY_MAX);
+        self.horizon = (released + nanos_of(size.into(), rate)).min(now + nanos(DELAY_MAX));
     }
 
     /// What [`Self::pop`] gives next, as soon as it may leave.
@@ -166,6 +182,12 @@ impl<T: Copy> Pacer<T> {
     pub fn next(&self) -> Option<&T> {
         let queues = [&self.audio, &self.retransmissions, &self.video];
         queues.into_iter().find_map(|queue| queue.first.as_ref()).map(|queued| &queued.item)
+    }
+
+    /// Whether pictures wait.
+    #[must_use]
+    pub const fn has_pictures(&self) -> bool {
+        self.video.first.is_some()
     }
 
     /// The sizes of the pictures' packets that wait, in their order.
@@ -182,7 +204,9 @@ impl<T: Copy> Pacer<T> {
         match self.rate {
             _ if self.audio.first.is_some() => Some(self.pushed),
             Some(Bitrate::ZERO) => None,
-            Some(_) if waits && self.horizon >= self.burst_end => Some(self.horizon),
+            Some(_) if waits && self.horizon >= self.burst_end => {
+                Some(self.epoch + Duration::from_nanos(self.horizon))
+            }
             Some(_) | None => waits.then_some(self.pushed),
         }
     }
@@ -198,7 +222,8 @@ impl<T: Copy> Pacer<T> {
     #[must_use]
     pub fn delay(&self, now: Instant) -> Duration {
         let Some(rate) = self.hurried() else { return Duration::ZERO };
-        time_of(self.waiting_bytes(), rate) + self.horizon.saturating_duration_since(now)
+        let ahead = self.horizon.saturating_sub(self.time(now));
+        Duration::from_nanos(nanos_of(self.waiting_bytes(), rate).saturating_add(ahead))
     }
 
     /// The packet of `class` that would leave first: of pictures, part of the oldest frame.
@@ -221,11 +246,17 @@ impl<T: Copy> Pacer<T> {
     }
 
     /// Begins a burst if the last one would have left by now. Being polled late is made good, up to one burst.
-    fn open_burst(&mut self, now: Instant) {
+    fn open_burst(&mut self, now: Instant, rate: Bitrate) {
+        let now = self.time(now);
         if self.horizon <= now {
-            self.burst_end = now + BURST;
-            self.horizon = self.horizon.max(now.checked_sub(BURST).unwrap_or(now));
+            let is_hurried = self.rate.is_some_and(|own| own < rate);
+            self.burst_end = now + if is_hurried { nanos(BURST) } else { self.burst };
+            self.horizon = self.horizon.max(now.saturating_sub(nanos(BURST)));
         }
+    }
+
+    fn time(&self, now: Instant) -> Nanos {
+        nanos(now.saturating_duration_since(self.epoch))
     }
 
     /// The rate, raised so that what waits leaves within [`HURRIED`], as far as `HURRY` allows.
@@ -300,14 +331,23 @@ impl<T: Copy> Queue<T> {
 }
 
 /// How long `bytes` take at `rate`; [`DELAY_MAX`] where there is no rate.
-fn time_of(bytes: usize, rate: Bitrate) -> Duration {
+fn nanos_of(bytes: usize, rate: Bitrate) -> Nanos {
     let bit_nanos = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(8 * 1_000_000_000);
-    bit_nanos.checked_div(rate.as_bps()).map_or(DELAY_MAX, Duration::from_nanos)
+    bit_nanos.checked_div(rate.as_bps()).unwrap_or(nanos(DELAY_MAX))
+}
+
+/// Right for 584 years.
+const fn nanos(time: Duration) -> Nanos {
+    time.as_secs().wrapping_mul(1_000_000_000).wrapping_add(time.subsec_nanos() as u64)
 }
 
 /// What a burst is worth at the rate. At 2 Mbit/s one packet, at 10 Mbit/s five: from there runs make a system call cheap
 /// (0.66 µs a packet in runs of 8, 2.4 alone), and a burst of 5 ms fills no queue on the way. (libwebrtc: 40 ms.)
 pub const BURST: Duration = Duration::from_millis(5);
+
+/// What a burst is worth where the link has room to spare: most of a frame at 30 a second leaves in one run, sooner, and still no
+/// 40 ms have twice the estimate. Where the link is full, bursts so long would queue on it.
+pub const BURST_WIDE: Duration = Duration::from_millis(20);
 
 /// The longest that pictures wait here: a keyframe of ten frames' size needs a third of a second at the stream's own rate;
 /// what is later than this is of no use in a conversation.

@@ -54,6 +54,21 @@ fn pictures_leave_in_bursts_worth_five_milliseconds() {
 }
 
 #[test]
+fn where_the_link_has_room_a_burst_is_worth_twenty_milliseconds() {
+    let (mut pacer, now) = pacer(Some(Bitrate::kbps(9600)));
+    pacer.set_wide(true);
+    for item in 0..50 {
+        pacer.push(now, Class::Video, 1200, item).unwrap();
+    }
+    assert_eq!(bursts(&mut pacer, now), [(0, 20), (20, 20), (40, 10)]);
+    // What is hurried leaves in short ones all the same: in long ones it would exceed twice the estimate.
+    for item in 0..240 {
+        pacer.push(now + ms(50), Class::Video, 1200, item).unwrap();
+    }
+    assert_eq!(bursts(&mut pacer, now + ms(50))[0], (0, 6));
+}
+
+#[test]
 fn being_polled_late_is_made_good_up_to_a_burst() {
     for (late, expected) in [(2, 7), (5, 10), (400, 10)] {
         let (mut pacer, now) = pacer(Some(Bitrate::kbps(9600)));
@@ -94,8 +109,10 @@ fn a_keyframe_is_hurried_and_more_is_refused() {
 /// A frame of ten times the size of a thirtieth of a second at the estimate, of which the rate is 1.1.
 #[test]
 fn a_keyframe_of_ten_frames_leaves_within_300_ms_and_never_faster_than_twice_the_estimate() {
-    for estimate in [300, 1_000, 2_500] {
-        let (last, bytes) = keyframe(estimate, Some(Bitrate::kbps(estimate * 11 / 10)));
+    for (estimate, wide) in
+        [300, 1_000, 2_500].into_iter().flat_map(|one| [(one, false), (one, true)])
+    {
+        let (last, bytes) = keyframe(estimate, Some(Bitrate::kbps(estimate * 11 / 10)), wide);
         assert!(last <= 300, "{last}");
         assert!(bytes <= twice(estimate), "{bytes} of {}", twice(estimate));
     }
@@ -105,14 +122,15 @@ fn a_keyframe_of_ten_frames_leaves_within_300_ms_and_never_faster_than_twice_the
 #[test]
 fn without_pacing_a_keyframe_leaves_faster_than_twice_the_estimate() {
     for estimate in [300, 1_000, 2_500] {
-        let (_, bytes) = keyframe(estimate, None);
+        let (_, bytes) = keyframe(estimate, None, false);
         assert!(bytes > twice(estimate), "{bytes} of {}", twice(estimate));
     }
 }
 
 /// A keyframe of ten frames at `estimate` kbit/s: by which millisecond it has left, and the most bytes of it within 40 ms.
-fn keyframe(estimate: u64, rate: Option<Bitrate>) -> (u128, usize) {
+fn keyframe(estimate: u64, rate: Option<Bitrate>, wide: bool) -> (u128, usize) {
     let (mut pacer, start) = pacer(rate);
+    pacer.set_wide(wide);
     let packets = u32::try_from(estimate * 1_000 / 3 / 8 / 1_000).unwrap();
     for item in 0..packets {
         pacer.push(start, Class::Video, 1_000, item).unwrap();
@@ -207,10 +225,13 @@ proptest! {
     #[test]
     fn the_rate_holds(
         kbps in 100u64..20_000,
+        wide in any::<bool>(),
         steps in prop::collection::vec((0u64..30_000, 1usize..1400, 1usize..20), 1..60),
     ) {
         let rate = Bitrate::kbps(kbps);
         let (mut pacer, start) = pacer(Some(rate));
+        pacer.set_wide(wide);
+        let slack = BURST + if wide { BURST_WIDE } else { BURST };
         let (mut now, mut item, mut bytes, mut left) = (start, 0, 0, Vec::new());
         let mut sizes = Vec::new();
         for (wait, size, count) in steps {
@@ -221,7 +242,7 @@ proptest! {
                     bytes += sizes[usize::try_from(item).unwrap()];
                     left.push(item);
                 }
-                let most = rate.scaled(8, 5).as_bps() * u64::try_from((now - start + 2 * BURST).as_micros()).unwrap() / 8_000_000;
+                let most = rate.scaled(8, 5).as_bps() * u64::try_from((now - start + slack).as_micros()).unwrap() / 8_000_000;
                 prop_assert!(bytes <= usize::try_from(most).unwrap() + 1400, "{bytes} of {most}");
             }
             now = next;

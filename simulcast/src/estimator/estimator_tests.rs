@@ -273,6 +273,23 @@ fn the_middle_layer_keeps_its_estimate() {
     assert!(low < 30, "{low}");
 }
 
+/// A camera of 500 kbit/s where there are 2,500, then where there are 520 and the link is full.
+#[test]
+fn a_link_has_room_until_it_shows_a_limit_and_for_a_while_after() {
+    let mut call = Call::new(2_500.0);
+    call.source = |_| 500.0;
+    call.run(5_000);
+    assert!(call.estimator.has_room(call.now()));
+    call.kbps = 400.0;
+    call.run(3_000);
+    assert!(!call.estimator.has_room(call.now()));
+    (call.kbps, call.source) = (2_500.0, |_| 150.0);
+    call.run(25_000);
+    assert!(!call.estimator.has_room(call.now()));
+    call.run(10_000);
+    assert!(call.estimator.has_room(call.now()));
+}
+
 #[test]
 fn a_twentieth_of_loss_costs_no_rate_and_a_fifth_does() {
     let mut call = Call::new(2_000.0);

@@ -227,6 +227,15 @@ impl Estimator {
             && self.loss.state() == LossState::Unlimited
     }
 
+    /// Whether what is sent leaves much of the estimate unused, and the link has shown no limit for [`ROOM`].
+    #[must_use]
+    pub fn has_room(&self, now: Instant) -> bool {
+        let calm = |at: Instant| now.saturating_duration_since(at) > ROOM;
+        self.limited.is_on()
+            && self.delay.control.decreased().is_none_or(calm)
+            && self.loss.state() == LossState::Unlimited
+    }
+
     /// What is to be sent at least, padding included: to find out whether losses that limited the estimate still do.
     #[must_use]
     pub fn padding(&self) -> Option<Bitrate> {
@@ -540,6 +549,9 @@ const ECHO: Duration = Duration::from_millis(500);
 const QUEUE_OF_PROBE_MS: f64 = 60.0;
 /// Less than this is jitter, or a burst of the pacer.
 const QUEUE_SMALL_MS: f64 = 25.0;
+
+/// A link that shows its limit every few seconds is full on average, whatever is sent at the moment; see [`Estimator::has_room`].
+const ROOM: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 #[path = "estimator_tests.rs"]

@@ -141,12 +141,13 @@ impl Usage {
         self.sample(&format!("confab_{what}_total{{direction=\"sent\"}}"))
     }
 
-    /// Everything dropped, by reason.
+    /// Everything dropped, by reason, but for pictures that were paused: that is a choice.
     pub(crate) fn dropped(&self) -> Vec<(String, u64)> {
         let dropped = self
             .samples
             .iter()
-            .filter(|(name, value)| name.starts_with("confab_dropped_total") && **value > 0);
+            .filter(|(name, value)| name.starts_with("confab_dropped_total") && **value > 0)
+            .filter(|(name, _)| !name.contains("\"paused\""));
         dropped.map(|(name, value)| (name.clone(), *value)).collect()
     }
 }

@@ -20,6 +20,7 @@ mod layers;
 mod overload;
 mod pressure;
 mod reasons;
+mod redundancy;
 mod scale;
 mod shards;
 mod silence;

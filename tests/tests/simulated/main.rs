@@ -19,6 +19,7 @@ mod keyframes;
 mod layers;
 mod overload;
 mod pressure;
+mod reaction;
 mod reasons;
 mod redundancy;
 mod scale;

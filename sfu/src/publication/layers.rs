@@ -24,6 +24,8 @@ struct Measured {
     frames: FrameRate,
     /// When a frame of the layer itself came last, or the stream said that it has it.
     last: Instant,
+    /// How many pictures of the stream have begun since.
+    pictures: u8,
 }
 
 const LAYERS: usize = SPATIAL_MAX as usize * TEMPORAL_MAX as usize;
@@ -56,9 +58,12 @@ impl Layers {
                 rate: PeakRate::new(arrival),
                 frames: FrameRate::new(arrival),
                 last: arrival,
+                pictures: 0,
             });
             if is_own {
-                measured.last = arrival;
+                (measured.last, measured.pictures) = (arrival, 0);
+            } else if info.starts_frame && info.layer.spatial == 0 {
+                measured.pictures = measured.pictures.saturating_add(1);
             }
             if place.within.contains(layer) {
                 measured.rate.add(arrival, bytes);
@@ -74,7 +79,8 @@ impl Layers {
         let offered = frames.offered();
         offered.layers().filter_map(move |id| {
             let measured = self.measured.get(index(id))?.as_ref()?;
-            let is_late = now.saturating_duration_since(measured.last) >= SILENT;
+            let is_late = measured.pictures >= SILENT_PICTURES
+                && now.saturating_duration_since(measured.last) >= SILENT;
             Some(Layer {
                 id: LayerId { temporal: offered_as(offered, id), ..id },
                 height: frames.height(id.spatial),
@@ -96,6 +102,10 @@ const fn index(layer: LayerId) -> usize {
     layer.spatial as usize * TEMPORAL_MAX as usize + layer.temporal as usize
 }
 
-/// A layer of which no frame came for so long is not sent, though others of its stream are: longer than a picture of a still screen
-/// waits for its next one.
+/// A layer of which no frame came for so long, and in [`SILENT_PICTURES`], is not sent, though others of its stream are.
 const SILENT: Duration = Duration::from_millis(1_500);
+
+/// Twice the longest pattern of temporal layers that browsers send, which takes four pictures: a screen that stands still shows one
+/// a second, so that by time alone each layer but the lowest would fall silent between two of its frames, and a change of slide be held
+/// back in it.
+const SILENT_PICTURES: u8 = 8;

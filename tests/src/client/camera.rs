@@ -27,6 +27,9 @@ const FRAME_RATE: u32 = 30;
 /// Between two frames.
 const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 30);
 
+/// Between two frames of what does not move, and their bytes: an encoder of a screen shows nothing new and repeats it seldom.
+const STILL: (Duration, usize) = (Duration::from_secs(1), 200);
+
 /// How much larger a keyframe is than another frame.
 const KEYFRAME_FACTOR: u32 = 3;
 
@@ -40,6 +43,8 @@ pub struct Camera {
     /// Frames made so far.
     frames: u32,
     transport_sequence: u8,
+    /// What it looks at does not move.
+    is_still: bool,
 }
 
 #[derive(Debug)]
@@ -61,6 +66,8 @@ struct Encoder {
     number: u32,
     last_keyframe: u32,
     last_even: u32,
+    /// Bytes of the next frame, where they are not what is usual.
+    next_size: Option<usize>,
 }
 
 impl Camera {
@@ -79,6 +86,7 @@ impl Camera {
             next_frame: now,
             frames: 0,
             transport_sequence: session.extension(Extension::TransportSequence),
+            is_still: false,
         }
     }
 
@@ -112,6 +120,20 @@ impl Camera {
         }
     }
 
+    /// Looks at something that does not move from now on.
+    pub const fn hold_still(&mut self) {
+        self.is_still = true;
+    }
+
+    /// All that is seen changes at `now`, once: a frame of so many bytes in each encoding. Returns its number.
+    pub fn change_slide(&mut self, now: SimTime, bytes: usize) -> u32 {
+        for encoder in &mut self.encodings {
+            encoder.next_size = Some(bytes);
+        }
+        self.next_frame = now;
+        self.frames
+    }
+
     /// Of each encoding, whether a picture was sent since `from`.
     #[must_use]
     pub fn sent_since(&self, from: SimTime) -> Vec<bool> {
@@ -134,6 +156,9 @@ impl Camera {
         let ticks = u32::try_from(now.elapsed().as_nanos() * 9 / 100_000)
             .expect("a run is shorter than 13 hours");
         for encoder in &mut self.encodings {
+            if self.is_still && encoder.next_size.is_none() && !encoder.wants_keyframe {
+                encoder.next_size = Some(STILL.1);
+            }
             if encoder.is_active && !encoder.is_held_back {
                 encoder.frame(self.publication, ticks, random, &mut send);
                 encoder.last = Some(now);
@@ -141,7 +166,7 @@ impl Camera {
             encoder.number += 1;
         }
         self.frames += 1;
-        self.next_frame = now + FRAME;
+        self.next_frame = now + if self.is_still { STILL.0 } else { FRAME };
     }
 
     /// Sender reports of all encodings; `None` before the first frame.
@@ -185,6 +210,7 @@ impl Encoder {
             number: 0,
             last_keyframe: 0,
             last_even: 0,
+            next_size: None,
         }
     }
 
@@ -212,7 +238,7 @@ impl Encoder {
             needs: (!is_key).then_some(needs),
             since_key,
             is_odd,
-            size: self.size(is_key, random),
+            size: self.next_size.take().unwrap_or_else(|| self.size(is_key, random)),
             pixels: self.pixels,
         });
         let count = payloads.len();

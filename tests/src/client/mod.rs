@@ -147,6 +147,18 @@ impl Client {
         }
     }
 
+    /// The camera looks at something that does not move from now on.
+    pub const fn hold_still(&mut self) {
+        if let Some(camera) = &mut self.camera {
+            camera.hold_still();
+        }
+    }
+
+    /// All that the camera sees changes at `now`, once, into a frame of so many bytes. Returns its number; `None` without a camera.
+    pub fn change_slide(&mut self, now: SimTime, bytes: usize) -> Option<u32> {
+        self.camera.as_mut().map(|camera| camera.change_slide(now, bytes))
+    }
+
     /// Of each encoding of the camera, whether a picture was sent since `from`.
     #[must_use]
     pub fn sent_since(&self, from: SimTime) -> Vec<bool> {

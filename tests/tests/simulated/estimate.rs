@@ -1,10 +1,12 @@
 //! A receiver gets the layer that its link carries, without being told what that is.
 
+use sfu::Source;
 use sfu::command::Pictures;
 use sfu::event::Reason;
 use simulcast::Bitrate;
 use tests::client::Devices;
 use tests::codec::Codec;
+use tests::meeting::Meeting;
 use tests::plan::{Link, Step, WIDE, ms, run, run_on, secs};
 
 use super::{ALICE, BOB, CAROL, SEEDS};
@@ -146,5 +148,34 @@ fn a_paused_picture_in_one_size_comes_back_with_or_without_sound() {
                 ],
             );
         }
+    }
+}
+
+/// A picture that nearly stands still for a minute, as a shared screen does between two slides: what the link carries is not forgotten,
+/// and the next slide of 100 KB is there within half a second on 5 Mbit/s.
+#[test]
+fn a_slide_after_a_minute_of_silence_is_there_within_half_a_second() {
+    let only_eyes = Devices { camera: false, microphone: false, ..Devices::ALL };
+    for seed in SEEDS {
+        let mut meeting = Meeting::new(seed);
+        let screen = Devices { microphone: false, ..Devices::sending(Codec::Vp9) };
+        meeting.join(ALICE, screen, WIDE, WIDE);
+        meeting.join(BOB, only_eyes, WIDE, Link { kbps: 5_000, ..WIDE });
+        meeting.run(secs(10));
+        let before = meeting.estimate(BOB).expect("known after 10 s");
+        meeting.client(ALICE).hold_still();
+        meeting.run(secs(60));
+        let after = meeting.estimate(BOB).expect("known after a minute");
+        assert!(after >= before.scaled(9, 10), "seed {seed}: {before}, then {after}");
+        let now = meeting.now();
+        let slide = meeting.client(ALICE).change_slide(now, 100_000).expect("a camera");
+        meeting.run(secs(2));
+        let of = ALICE.publication(Source::Camera).0;
+        let slots = meeting.seat(BOB).client.slots().iter();
+        let mut seen = slots.flat_map(|slot| &slot.played);
+        let seen = seen.find(|(_, stamp)| stamp.number == slide && stamp.publication == of);
+        let (at, _) = seen.unwrap_or_else(|| panic!("seed {seed}: slide {slide} never came"));
+        assert!(at.since(now) <= ms(500), "seed {seed}: {:?}", at.since(now));
+        assert_eq!(meeting.complaints(), Vec::<String>::new(), "seed {seed}");
     }
 }

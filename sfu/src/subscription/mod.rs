@@ -66,6 +66,13 @@ pub enum Part {
     Whole,
     /// The primary block of redundant audio: the receiver did not negotiate RED (RFC 2198).
     Primary,
+    /// All of redundant audio, whose blocks have another payload type with this receiver than with their publisher.
+    Renumbered {
+        /// The publisher's.
+        from: PayloadType,
+        /// The receiver's.
+        to: PayloadType,
+    },
 }
 
 impl Subscription {
@@ -120,7 +127,12 @@ impl Subscription {
         slot: &SlotSpec,
     ) -> ArrayVec<Option<Carriage>, PAYLOADS_MAX> {
         let offered = publication.spec.payloads.iter().take(PAYLOADS_MAX);
-        offered.map(|map| Carriage::of(map.format, &slot.payloads)).collect()
+        let opus = Self::number_of_opus(&publication.spec.payloads);
+        offered.map(|map| Carriage::of(map.format, opus, &slot.payloads)).collect()
+    }
+
+    fn number_of_opus(payloads: &[PayloadMap]) -> Option<PayloadType> {
+        payloads.iter().find(|map| map.format == Format::Opus).map(|map| map.payload_type)
     }
 
     /// Whether its receiver can decode any of its formats.
@@ -204,11 +216,19 @@ impl Subscription {
 }
 
 impl Carriage {
-    fn of(format: Format, accepted: &[PayloadMap]) -> Option<Self> {
+    /// `opus` is the publisher's number for what blocks of redundant audio hold.
+    fn of(format: Format, opus: Option<PayloadType>, accepted: &[PayloadMap]) -> Option<Self> {
         let find = |format| accepted.iter().find(|map| map.format == format);
         let carry =
             |map: &PayloadMap, part| Self { payload_type: map.payload_type, rtx: map.rtx, part };
         match (find(format), format) {
+            (Some(map), Format::Red) => {
+                let part = match (opus, Subscription::number_of_opus(accepted)) {
+                    (Some(from), Some(to)) if from != to => Part::Renumbered { from, to },
+                    _ => Part::Whole,
+                };
+                Some(carry(map, part))
+            }
             (Some(map), _) => Some(carry(map, Part::Whole)),
             (None, Format::Red) => find(Format::Opus).map(|map| carry(map, Part::Primary)),
             (

@@ -175,7 +175,7 @@ impl Slot {
         let header =
             template.and_then(|it| it.write(out, &fields)).ok_or(DropReason::SealFailed)?;
         let original = outgoing.resend.then_some(outgoing.rewrite.sequence);
-        let prefix = Prefix { beginning, header, original };
+        let prefix = Prefix { beginning, header, original, part: carriage.part };
         let (prefix, rest) = prefix.write(out, payload, outgoing).ok_or(DropReason::SealFailed)?;
         let octets = prefix + rest.len();
         let plain = header + octets + sealer.rtp_overhead();
@@ -273,7 +273,7 @@ fn pad(out: &mut [u8], start: usize, rest: &[u8], padding: usize) -> Option<usiz
 fn travelling(part: Part, form: Form, payload: &[u8]) -> Result<&[u8], DropReason> {
     match (part, form) {
         (_, Form::Empty) => Ok(&[]),
-        (Part::Whole, _) => Ok(payload),
+        (Part::Whole | Part::Renumbered { .. }, _) => Ok(payload),
         (Part::Primary, _) => opus::primary(payload).map_err(|_| DropReason::DescriptorMalformed),
     }
 }
@@ -321,11 +321,13 @@ struct Prefix {
     beginning: Beginning,
     header: usize,
     original: Option<SequenceNumber>,
+    part: Part,
 }
 
 impl Prefix {
     /// Writes it behind the header: the original number of a resend (RFC 4588, section 4), then the payload
-    /// descriptor with its rewritten numbers. Returns its length and what is left of `payload`.
+    /// descriptor with its rewritten numbers, or the block headers of redundant audio. Returns its length and what is
+    /// left of `payload`.
     fn write<'a>(
         &self,
         out: &mut [u8],
@@ -337,6 +339,12 @@ impl Prefix {
         let (place, room) = room.split_at_mut_checked(number)?;
         if let Some(original) = self.original {
             place.copy_from_slice(&original.0.to_be_bytes());
+        }
+        if let Part::Renumbered { from, to } = self.part
+            && !payload.is_empty()
+        {
+            let headers = opus::renumber(payload, (from.0, to.0), room)?;
+            return Some((number + headers, payload.get(headers..)?));
         }
         let written = self.beginning.write(&outgoing.rewrite, room);
         Some((number + written.written, payload.get(written.consumed..)?))

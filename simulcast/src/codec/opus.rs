@@ -29,6 +29,29 @@ pub fn primary(payload: &[u8]) -> Result<&[u8], DescriptorError> {
     rest.get(redundant..).ok_or(DescriptorError::Truncated("RED blocks"))
 }
 
+/// Writes the block headers of a redundant payload to `out`, with the payload type `to` in the place of `from`: payload types are agreed
+/// with each receiver for itself. Returns how many bytes that are, in the payload too; what is behind them stays as it is. `None` where
+/// the payload ends before its headers do, or `out` does.
+///
+/// Format: RFC 2198, section 3.
+#[must_use]
+pub fn renumber(payload: &[u8], (from, to): (u8, u8), out: &mut [u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let header = *payload.get(at)?;
+        let length = if header & MORE_BLOCKS == 0 { 1 } else { 4 };
+        let place = out.get_mut(at..at + length)?;
+        place.copy_from_slice(payload.get(at..at + length)?);
+        if header & !MORE_BLOCKS == from {
+            *place.first_mut()? = header & MORE_BLOCKS | to & !MORE_BLOCKS;
+        }
+        at += length;
+        if length == 1 {
+            return Some(at);
+        }
+    }
+}
+
 /// Whether an Opus packet is too small to carry speech: discontinuous transmission, or digital silence.
 #[must_use]
 pub const fn is_silence(packet: &[u8]) -> bool {
@@ -45,6 +68,19 @@ mod tests {
         let red = [0xef, 0x0f, 0x00, 0x04, 0x6f, 1, 2, 3, 4, 0xf8, 0xff, 0xfe];
         assert_eq!(primary(&red), Ok(&[0xf8, 0xff, 0xfe][..]));
         assert!(is_silence(primary(&red).unwrap()));
+    }
+
+    #[test]
+    fn each_block_of_opus_gets_the_receivers_number_and_no_other_block() {
+        // Blocks of payload types 111, 5 and 111, of 4, 2 and 3 bytes.
+        let red = [0xef, 0x0f, 0, 4, 0x85, 0x0f, 0, 2, 0x6f, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+        let mut out = [0; 20];
+        assert_eq!(renumber(&red, (111, 96), &mut out), Some(9));
+        assert_eq!(out[..9], [0xe0, 0x0f, 0, 4, 0x85, 0x0f, 0, 2, 0x60]);
+        assert_eq!(renumber(&red[..8], (111, 96), &mut out), None);
+        assert_eq!(renumber(&red[..6], (111, 96), &mut out), None);
+        assert_eq!(renumber(&red, (111, 96), &mut out[..8]), None);
+        assert_eq!(renumber(&[], (111, 96), &mut out), None);
     }
 
     #[test]

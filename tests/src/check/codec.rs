@@ -138,6 +138,10 @@ pub fn check_red(data: &[u8]) {
     if let Ok(primary) = opus::primary(data) {
         assert!(data.ends_with(primary));
     }
+    let mut out = [0; 64];
+    if let Some(headers) = opus::renumber(data, (111, 96), &mut out) {
+        assert!(headers <= data.len());
+    }
     let mut supply = Supply::new(data);
     let (mut headers, mut blocks) = (Vec::new(), Vec::new());
     for _ in 0..supply.byte() % 8 {
@@ -153,6 +157,12 @@ pub fn check_red(data: &[u8]) {
     let primary = supply.rest();
     let packet = [headers.as_slice(), blocks.as_slice(), primary].concat();
     assert_eq!(opus::primary(&packet), Ok(primary));
+    // Nothing but the number of each block changes, there and back.
+    assert_eq!(opus::renumber(&packet, (111, 96), &mut out), Some(headers.len()));
+    let changed = [&out[..headers.len()], &packet[headers.len()..]].concat();
+    assert_eq!(opus::primary(&changed), Ok(primary));
+    assert_eq!(opus::renumber(&changed, (96, 111), &mut out), Some(headers.len()));
+    assert_eq!(out[..headers.len()], packet[..headers.len()]);
     assert!(inspect(Codec::Red, &packet, false, None).is_ok_and(|info| info.starts_keyframe));
 }
 

@@ -23,6 +23,7 @@ pub struct Incoming {
     ssrc: u32,
     rtx: Option<Ssrc>,
     types: PayloadTypes,
+    hears_red: bool,
     unwrapped: Unwrapped,
     /// Arrived, not yet decoded: pictures only.
     waiting: BTreeMap<i64, (Codec, Rtp)>,
@@ -39,6 +40,8 @@ pub struct Incoming {
     pub first_sent: Option<u16>,
     /// What was decoded or heard, and when.
     pub played: Vec<(SimTime, Stamp)>,
+    /// What came once more as a redundant block, and when.
+    pub again: Vec<(SimTime, Stamp)>,
     /// Payload bytes that arrived, resent ones included, and when.
     arrived: Vec<(SimTime, usize)>,
     /// Packets that came as retransmissions.
@@ -72,6 +75,7 @@ impl Incoming {
             ssrc: slot.ssrc.0,
             rtx: slot.rtx,
             types: session.payload_types(),
+            hears_red: session.devices.hears_red,
             unwrapped: Unwrapped::default(),
             waiting: BTreeMap::new(),
             next: None,
@@ -84,6 +88,7 @@ impl Incoming {
             reported: (0, 0),
             first_sent: None,
             played: Vec::new(),
+            again: Vec::new(),
             arrived: Vec::new(),
             repaired: 0,
         }
@@ -157,8 +162,12 @@ impl Incoming {
             if is_resent { self.types.rtx(*codec) } else { self.types.picture(*codec) }
         };
         match self.kind {
-            MediaKind::Audio if payload_type == self.types.opus() && !is_resent => Ok(None),
-            MediaKind::Audio => Err(()),
+            MediaKind::Audio => {
+                let is_red = self.hears_red && payload_type == self.types.red();
+                (!is_resent && (is_red || payload_type == self.types.opus()))
+                    .then_some(None)
+                    .ok_or(())
+            }
             MediaKind::Video => {
                 let codec = Codec::ALL.into_iter().find(|codec| number(codec) == payload_type);
                 codec.map(Some).ok_or(())
@@ -167,12 +176,20 @@ impl Incoming {
     }
 
     fn hear(&mut self, now: SimTime, packet: &Rtp) -> Option<String> {
-        let body = packet.payload.get(1..)?;
-        let Some(stamp) = Stamp::check(body) else {
+        let blocks = if packet.payload_type == self.types.red() {
+            redundant_blocks(&packet.payload, self.types.opus())
+        } else {
+            Some(vec![packet.payload.as_slice()])
+        };
+        // Each is a TOC byte and a stamp, the present one the last.
+        let stamps: Option<Vec<Stamp>> =
+            blocks.and_then(|it| it.iter().map(|block| Stamp::check(block.get(1..)?)).collect());
+        let Some((stamp, again)) = stamps.as_deref().and_then(<[Stamp]>::split_last) else {
             return Some(format!("a voice was changed on the way: {:?}", packet.payload));
         };
-        self.played.push((now, stamp));
-        source_complaint(packet, stamp)
+        self.again.extend(again.iter().map(|stamp| (now, *stamp)));
+        self.played.push((now, *stamp));
+        source_complaint(packet, *stamp)
     }
 
     /// Decodes all pictures that are whole and next. Where something is missing, a whole keyframe behind it is next: what
@@ -295,6 +312,26 @@ impl Incoming {
             ..ReceptionReport::default()
         })
     }
+}
+
+/// The blocks of redundant audio (RFC 2198, section 3), oldest first; `None` where one is not of payload type `opus`, or not there.
+fn redundant_blocks(payload: &[u8], opus: u8) -> Option<Vec<&[u8]>> {
+    let mut rest = payload;
+    let mut lengths = Vec::new();
+    while rest.first()? & 0x80 != 0 {
+        let (header, behind) = rest.split_at_checked(4)?;
+        lengths.push((header[0] & 0x7f, usize::from(be16(header, 2) & 0x3ff)));
+        rest = behind;
+    }
+    let (primary, mut rest) = rest.split_first()?;
+    let mut blocks = Vec::new();
+    for (number, length) in lengths {
+        let (block, behind) = rest.split_at_checked(length)?;
+        blocks.push((number, block));
+        rest = behind;
+    }
+    blocks.push((*primary, rest));
+    blocks.into_iter().map(|(number, block)| (number == opus).then_some(block)).collect()
 }
 
 /// The CSRC of each packet must name what it carries.

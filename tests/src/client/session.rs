@@ -30,8 +30,10 @@ pub struct Devices {
     pub svc: Option<Svc>,
     /// A voice.
     pub microphone: bool,
-    /// Sound is sent as redundant audio, and received plain.
+    /// Sound is sent as redundant audio.
     pub red: bool,
+    /// Sound is received as redundant audio, too.
+    pub hears_red: bool,
     /// How the camera answers who asks it for a keyframe.
     pub hearing: Hearing,
     /// The only codec of pictures that is received, where not all are.
@@ -87,6 +89,7 @@ impl Devices {
         svc: None,
         microphone: true,
         red: false,
+        hears_red: false,
         hearing: Hearing::Good,
         decodes: None,
         audio_slots: 3,
@@ -184,7 +187,7 @@ impl Session {
         let video = (0..devices.video_slots).map(|pair| (MediaKind::Video, pair));
         session.slots = (0..)
             .zip(audio.chain(video))
-            .map(|(id, (kind, pair))| slot(person, id, kind, pair, devices.decodes))
+            .map(|(id, (kind, pair))| slot(person, id, kind, pair, devices))
             .collect();
         session
     }
@@ -295,12 +298,7 @@ fn microphone(person: Person, payloads: PayloadTypes, is_red: bool) -> Publicati
         id: person.publication(Source::Microphone),
         source: Source::Microphone,
         mid: mid(MICROPHONE_MID),
-        payloads: if is_red {
-            let payload_type = PayloadType(payloads.red());
-            vec![PayloadMap { payload_type, format: Format::Red, rtx: None }, sound_map(payloads)]
-        } else {
-            vec![sound_map(payloads)]
-        },
+        payloads: sound_maps(payloads, is_red),
         extensions: extensions(person),
         encodings: vec![Encoding { ssrc, ..Encoding::default() }],
         feedback: Feedback { transport_wide: true, ..Feedback::default() },
@@ -329,7 +327,7 @@ fn camera(person: Person, payloads: PayloadTypes, devices: Devices) -> Publicati
     }
 }
 
-fn slot(person: Person, id: u8, kind: MediaKind, pair: u8, decodes: Option<Codec>) -> SlotSpec {
+fn slot(person: Person, id: u8, kind: MediaKind, pair: u8, devices: Devices) -> SlotSpec {
     let payloads = PayloadTypes::of(person);
     let ssrc = 0x1000_0000 + u32::from(person.0) * 1_000 + u32::from(id);
     SlotSpec {
@@ -339,10 +337,10 @@ fn slot(person: Person, id: u8, kind: MediaKind, pair: u8, decodes: Option<Codec
         ssrc: Ssrc(ssrc),
         rtx: (kind == MediaKind::Video).then_some(Ssrc(ssrc + 500)),
         payloads: match kind {
-            MediaKind::Audio => vec![sound_map(payloads)],
+            MediaKind::Audio => sound_maps(payloads, devices.hears_red),
             MediaKind::Video => {
-                let decoded =
-                    Codec::ALL.into_iter().filter(|it| decodes.is_none_or(|only| *it == only));
+                let is_decoded = |codec: &Codec| devices.decodes.is_none_or(|it| it == *codec);
+                let decoded = Codec::ALL.into_iter().filter(is_decoded);
                 decoded.map(|codec| picture_map(payloads, codec)).collect()
             }
         },
@@ -355,8 +353,10 @@ fn slot(person: Person, id: u8, kind: MediaKind, pair: u8, decodes: Option<Codec
 const FEEDBACK: Feedback =
     Feedback { nack: true, pli: true, fir: true, transport_wide: true, remb: false };
 
-const fn sound_map(types: PayloadTypes) -> PayloadMap {
-    PayloadMap { payload_type: PayloadType(types.opus()), format: Format::Opus, rtx: None }
+fn sound_maps(types: PayloadTypes, is_red: bool) -> Vec<PayloadMap> {
+    let map = |number, format| PayloadMap { payload_type: PayloadType(number), format, rtx: None };
+    let red = is_red.then(|| map(types.red(), Format::Red));
+    red.into_iter().chain([map(types.opus(), Format::Opus)]).collect()
 }
 
 const fn picture_map(types: PayloadTypes, codec: Codec) -> PayloadMap {

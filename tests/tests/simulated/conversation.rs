@@ -1,7 +1,7 @@
 //! Everybody sees and hears everybody.
 
 use tests::client::Devices;
-use tests::plan::{Step, ms, run, secs};
+use tests::plan::{Link, Step, WIDE, ms, run, run_on, secs};
 
 use super::{ALICE, BOB, SEEDS, others, people};
 
@@ -45,6 +45,30 @@ fn the_first_picture_comes_within_a_second() {
                 Step::Run(secs(1)),
                 Step::Hears { who: BOB, of: ALICE, percent: 80 },
                 Step::LongestGap { who: BOB, of: ALICE, at_most: ms(900) },
+            ],
+        );
+    }
+}
+
+/// 25 ms each way for both: the first picture within half a second of joining, the largest within three.
+#[test]
+fn the_first_picture_comes_within_half_a_second_and_the_largest_within_three() {
+    let link = Link { delay: ms(25), ..WIDE };
+    for seed in SEEDS {
+        let _meeting = run_on(
+            1,
+            seed,
+            &[
+                Step::Joins { who: ALICE, with: Devices::ALL },
+                Step::Uplink { of: ALICE, link },
+                Step::Downlink { of: ALICE, link },
+                Step::Run(secs(3)),
+                Step::Joins { who: BOB, with: Devices::ALL },
+                Step::Uplink { of: BOB, link },
+                Step::Downlink { of: BOB, link },
+                Step::Run(secs(3)),
+                Step::LongestGap { who: BOB, of: ALICE, at_most: ms(500) },
+                Step::Sees { who: BOB, of: ALICE, layer: 2 },
             ],
         );
     }

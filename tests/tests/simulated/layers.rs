@@ -3,7 +3,7 @@
 use sfu::command::Pictures;
 use simulcast::Bitrate;
 use tests::client::Devices;
-use tests::plan::{Step, ms, run, secs};
+use tests::plan::{Link, Step, WIDE, ms, run, run_on, secs};
 
 use super::{ALICE, BOB, CAROL, DAVE, SEEDS};
 
@@ -30,6 +30,30 @@ fn the_layer_follows_the_size_of_the_view_both_ways() {
             plan.push(Step::LongestGap { who: BOB, of: ALICE, at_most: ms(200) });
         }
         bob_wishes(seed, &plan);
+    }
+}
+
+/// 25 ms each way: at no switch does a frame come more than 150 ms later than frames do on average, a thirtieth of a second.
+#[test]
+fn no_switch_freezes_the_picture() {
+    let link = Link { delay: ms(25), ..WIDE };
+    for seed in SEEDS {
+        let mut plan = vec![
+            Step::Joins { who: ALICE, with: Devices::ALL },
+            Step::Joins { who: BOB, with: Devices::ALL },
+            Step::Run(secs(3)),
+        ];
+        for of in [ALICE, BOB] {
+            plan.extend([Step::Uplink { of, link }, Step::Downlink { of, link }]);
+        }
+        plan.push(Step::Run(secs(1)));
+        for (height, layer) in [(180, 0), (720, 2), (360, 1), (180, 0), (360, 1), (720, 2)] {
+            plan.push(Step::Views { who: BOB, height });
+            plan.push(Step::Run(secs(3)));
+            plan.push(Step::Sees { who: BOB, of: ALICE, layer });
+            plan.push(Step::LongestGap { who: BOB, of: ALICE, at_most: ms(150 + 33) });
+        }
+        let _meeting = run_on(1, seed, &plan);
     }
 }
 

@@ -71,22 +71,3 @@ fn a_silenced_picture_is_seen_by_nobody_and_comes_back() {
         Step::Sees { who: BOB, of: ALICE, layer: 2 },
     ]);
 }
-
-/// Nobody here negotiated redundant audio to receive: each gets the primary block, plain, whatever is lost.
-#[test]
-fn redundant_audio_is_plain_for_whoever_did_not_ask_for_it() {
-    for seed in SEEDS {
-        run(
-            seed,
-            &[
-                Step::Joins { who: ALICE, with: Devices { red: true, ..Devices::ALL } },
-                Step::Joins { who: BOB, with: Devices::ALL },
-                Step::Speaks { who: ALICE, level: 20 },
-                Step::Run(secs(1)),
-                Step::Run(secs(2)),
-                Step::Hears { who: BOB, of: ALICE, percent: 99 },
-                Step::HearsNothingTwice { who: BOB, of: ALICE },
-            ],
-        );
-    }
-}

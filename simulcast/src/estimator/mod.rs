@@ -389,7 +389,11 @@ impl Estimator {
             self.echo_end = Some(now + ECHO);
         }
         let usage = if usage == Usage::Over && self.is_excused(now) { Usage::Under } else { usage };
-        self.delay.follow(now, usage, throughput, probe);
+        let arriving = match usage {
+            Usage::Over => self.throughput.leap().or(throughput),
+            Usage::Normal | Usage::Under => throughput,
+        };
+        self.delay.follow(now, usage, arriving, probe);
         if self.has(Part::Loss) {
             self.loss.update(&LossInput {
                 delay_based: self.delay.control.rate(),

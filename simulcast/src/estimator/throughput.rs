@@ -11,6 +11,8 @@ pub(super) struct Throughput {
     last_us: Option<i64>,
     /// Belief, in kbit/s, with its variance.
     belief: Option<Belief>,
+    /// The last two samples, in kbit/s.
+    samples: [Option<f64>; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +65,18 @@ impl Throughput {
         self.belief.map(|belief| belief.kbps * 1e3)
     }
 
+    /// Bits per second as the last two samples have them, where both are far to one side of what is believed: the one that is nearer.
+    /// Belief takes a second to follow a link that broke down, or a layer that was added; meanwhile a share of it would be too high or too low.
+    pub(super) fn leap(&self) -> Option<f64> {
+        let Belief { kbps, .. } = self.belief?;
+        let (one, other) = (self.samples[0]?, self.samples[1]?);
+        let (least, most) = (one.min(other), one.max(other));
+        let recent = if most < COLLAPSE * kbps { most } else { least };
+        (most < COLLAPSE * kbps || least > RISE * kbps).then_some(recent * 1e3)
+    }
+
     fn believe(&mut self, sample: f64) {
+        self.samples = [self.samples[1], Some(sample)];
         let Some(Belief { kbps, variance }) = self.belief else {
             self.belief = Some(Belief { kbps: sample, variance: FIRST_VARIANCE });
             return;
@@ -91,6 +104,10 @@ const DOUBT_MAX: f64 = 1e12;
 const DRIFT: f64 = 5.0;
 /// What is added where a change is expected (libwebrtc).
 const CHANGE: f64 = 200.0;
+/// Of the belief, from where on two samples below it are no chance; frames vary by less.
+const COLLAPSE: f64 = 0.6;
+/// The same, above it.
+const RISE: f64 = 1.25;
 /// The belief is divided by.
 const KBPS_MIN: f64 = 1e-3;
 /// What comes later than this after what was sent behind it is a clock that jumped.
@@ -143,6 +160,27 @@ mod tests {
         }
         assert!((told.rate().unwrap() - 800_000.0).abs() < 1.0);
         assert!(untold.rate().unwrap() < 780_000.0);
+    }
+
+    /// 800 kbit/s become 200, later 1,600: after two samples of 150 ms it is told, and no more once belief has followed.
+    #[test]
+    fn two_samples_far_from_the_belief_are_a_leap() {
+        let mut throughput = Throughput::default();
+        feed(&mut throughput, 0, 2_000, 10, 1_000.0);
+        assert_eq!(throughput.leap(), None);
+        feed(&mut throughput, 2_000, 2_200, 10, 250.0);
+        assert_eq!(throughput.leap(), None);
+        feed(&mut throughput, 2_200, 2_410, 10, 250.0);
+        let (leap, belief) = (throughput.leap().unwrap(), throughput.rate().unwrap());
+        assert!((200_000.0..300_000.0).contains(&leap) && belief > 500_000.0, "{leap}, {belief}");
+        feed(&mut throughput, 2_410, 9_000, 10, 250.0);
+        assert_eq!(throughput.leap(), None);
+        feed(&mut throughput, 9_000, 9_420, 10, 2_000.0);
+        let (leap, belief) = (throughput.leap().unwrap(), throughput.rate().unwrap());
+        assert!(
+            (1_300_000.0..1_700_000.0).contains(&leap) && belief < 1_000_000.0,
+            "{leap}, {belief}"
+        );
     }
 
     #[test]

@@ -227,7 +227,7 @@ impl Estimator {
             && self.loss.state() == LossState::Unlimited
     }
 
-    /// Whether what is sent leaves much of the estimate unused, and the link has shown no limit for [`ROOM`].
+    /// Whether what is sent leaves much of the estimate unused, and the link has shown no limit for half a minute.
     #[must_use]
     pub fn has_room(&self, now: Instant) -> bool {
         let calm = |at: Instant| now.saturating_duration_since(at) > ROOM;

@@ -1,7 +1,7 @@
 //! How many instructions it takes to forward a packet of 1,200 bytes, and how many of them are not sealing.
 //!
 //! `cargo bench -p sfu --bench instructions` counts them by `valgrind --tool=callgrind` and fails where they are over 5 % more than
-//! `recorded` says, or over 5 % fewer: then write down what was gained. Other than time they hardly differ between machines, busy or
+//! `recorded` says; where they are fewer, write down what was gained. Other than time they hardly differ between machines, busy or
 //! not; under valgrind every x86-64 processor of the last ten years seals by the same instructions.
 
 #![expect(
@@ -10,11 +10,12 @@
     reason = "a benchmark that cannot be set up has nothing to measure"
 )]
 
+mod callgrind;
 #[expect(dead_code, reason = "strangers are for the other benchmark")]
 #[path = "../forward/room.rs"]
 mod room;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use room::{Bare, Room};
@@ -66,20 +67,10 @@ impl Work {
 
     /// Instructions and datagrams of one run of this program under callgrind.
     fn collect(self, packets: u32) -> (u64, u64) {
-        let run = Command::new("valgrind")
-            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-            .arg(std::env::current_exe().expect("this program has a path"))
-            .args([self.name(), &packets.to_string()])
-            .output()
+        let (instructions, output) = callgrind::count([self.name(), &packets.to_string()])
             .expect("valgrind is installed: tests/run does it");
-        let (out, log) =
-            (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-        let collected = log.lines().find_map(|line| line.split_once("Collected : "));
-        let instructions = collected.and_then(|(_, count)| count.trim().parse().ok());
-        let datagrams = out.trim().parse().ok();
-        instructions
-            .zip(datagrams)
-            .expect("callgrind tells what it counted, and the program what it sent")
+        let datagrams = output.trim().parse().expect("the program tells what it sent");
+        (instructions, datagrams)
     }
 }
 

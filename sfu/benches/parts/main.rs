@@ -9,8 +9,10 @@
     reason = "a benchmark that cannot be set up has nothing to measure"
 )]
 
+#[path = "../instructions/callgrind.rs"]
+mod callgrind;
+
 use std::hint::black_box;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sfu::transport::pacer::{Class, Pacer};
@@ -113,7 +115,7 @@ fn pace(packets: u32) {
     }
 }
 
-/// A payload of which a keyframe's or another's first bytes are as its format has them (RFC 7741, RFC 9628, RFC 6184, AV1 RTP format).
+/// The first bytes of a packet that is no keyframe's (RFC 7741, RFC 9628, RFC 6184, AV1 RTP format).
 const fn payload(codec: Codec) -> &'static [u8] {
     match codec {
         // X, S; I, L, T; a picture id of 15 bits, TL0PICIDX, TID; a frame tag of an inter frame.
@@ -148,16 +150,10 @@ fn rewrite(codec: Codec, packets: u32) {
     }
 }
 
-/// Instructions of a run of this program under callgrind; `None` where there is no valgrind.
-fn instructions(name: &str, packets: u32) -> Option<f64> {
-    let run = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe().expect("this program has a path"))
-        .args([name, &packets.to_string()])
-        .output()
-        .ok()?;
-    let log = String::from_utf8_lossy(&run.stderr);
-    log.lines().find_map(|line| line.split_once("Collected : "))?.1.trim().parse().ok()
+/// Instructions a packet; `None` where there is no valgrind.
+fn instructions(name: &str) -> Option<u64> {
+    let of = |packets: u32| Some(callgrind::count([name, &packets.to_string()])?.0);
+    Some((of(PACKETS)? - of(SHORT)?) / u64::from(PACKETS - SHORT))
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its result")]
@@ -170,12 +166,9 @@ fn main() {
     }
     for (name, part) in PARTS {
         let nanos = part.time();
-        let counted = (!asked("time")).then(|| {
-            let difference = instructions(name, PACKETS)? - instructions(name, SHORT)?;
-            Some(difference / f64::from(PACKETS - SHORT))
-        });
-        match counted.flatten() {
-            Some(count) => println!("{name}: {nanos:.1} ns, {count:.0} instructions a packet"),
+        let counted = if asked("time") { None } else { instructions(name) };
+        match counted {
+            Some(count) => println!("{name}: {nanos:.1} ns, {count} instructions a packet"),
             None => println!("{name}: {nanos:.1} ns a packet"),
         }
     }

@@ -273,7 +273,7 @@ fn the_middle_layer_keeps_its_estimate() {
     assert!(low < 30, "{low}");
 }
 
-/// A camera of 500 kbit/s where there are 2,500, then where there are 520 and the link is full.
+/// A camera of 500 kbit/s where there are 2,500, then where there are 400: the link is full.
 #[test]
 fn a_link_has_room_until_it_shows_a_limit_and_for_a_while_after() {
     let mut call = Call::new(2_500.0);

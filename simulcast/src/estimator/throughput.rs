@@ -11,7 +11,7 @@ pub(super) struct Throughput {
     last_us: Option<i64>,
     /// Belief, in kbit/s, with its variance.
     belief: Option<Belief>,
-    /// The last two samples, in kbit/s.
+    /// The last two samples, in kbit/s, since a pause that was longer than one.
     samples: [Option<f64>; 2],
 }
 
@@ -33,6 +33,7 @@ impl Throughput {
             let passed_ms = passed_ms.max(0.0);
             self.sample_ms += passed_ms;
             if passed_ms > window_ms {
+                self.samples = [None; 2];
                 self.bytes = 0.0;
                 self.sample_ms %= window_ms;
             }
@@ -175,7 +176,11 @@ mod tests {
         assert!((200_000.0..300_000.0).contains(&leap) && belief > 500_000.0, "{leap}, {belief}");
         feed(&mut throughput, 2_410, 9_000, 10, 250.0);
         assert_eq!(throughput.leap(), None);
-        feed(&mut throughput, 9_000, 9_420, 10, 2_000.0);
+        // Samples before and after a pause are no neighbours.
+        feed(&mut throughput, 9_000, 9_200, 10, 2_000.0);
+        feed(&mut throughput, 9_600, 9_800, 10, 2_000.0);
+        assert_eq!(throughput.leap(), None);
+        feed(&mut throughput, 9_800, 10_050, 10, 2_000.0);
         let (leap, belief) = (throughput.leap().unwrap(), throughput.rate().unwrap());
         assert!(
             (1_300_000.0..1_700_000.0).contains(&leap) && belief < 1_000_000.0,

@@ -34,6 +34,9 @@ const RECEIVERS: u32 = 100;
 /// Of each measurement that costs processor time.
 const LASTS: Duration = Duration::from_secs(10);
 
+/// By then the receivers' links are estimated to carry the picture.
+const WARM_UP: Duration = Duration::from_secs(4);
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let asked = |name: &str| arguments.iter().any(|one| one == name);
@@ -175,6 +178,7 @@ fn latency() {
     while first_drop.is_none() && kilobits < 400_000 {
         let mut room = room(vec![video(kilobits, 30)]);
         room.attend_every(10);
+        room.run(WARM_UP);
         let (usage, tally) = room.measure(Duration::from_secs(4));
         let rate = usage.packets() as f64 / 4.0;
         let dropped = usage.dropped();
@@ -194,6 +198,7 @@ fn latency() {
     let half = first_drop.unwrap_or(kilobits) / 2;
     let mut room = room(vec![video(half, 30)]);
     room.attend_every(10);
+    room.run(WARM_UP);
     let (usage, mut tally) = room.measure(LASTS);
     println!(
         "  half of that: {half} kbit/s, {:.0} packets/s",

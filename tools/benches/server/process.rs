@@ -30,6 +30,9 @@ pub(crate) struct Usage {
     samples: BTreeMap<String, u64>,
 }
 
+/// Reasons that are a choice and no loss: a picture is paused, or waits for its keyframe.
+const CHOICES: [&str; 2] = ["\"paused\"", "\"not_a_keyframe\""];
+
 /// The argument that makes this program the server.
 pub(crate) const SERVE: &str = "serve";
 
@@ -141,13 +144,13 @@ impl Usage {
         self.sample(&format!("confab_{what}_total{{direction=\"sent\"}}"))
     }
 
-    /// Everything dropped, by reason, but for pictures that were paused: that is a choice.
+    /// Everything dropped, by reason, but for pictures that were paused or wait for a keyframe: that is a choice.
     pub(crate) fn dropped(&self) -> Vec<(String, u64)> {
         let dropped = self
             .samples
             .iter()
             .filter(|(name, value)| name.starts_with("confab_dropped_total") && **value > 0)
-            .filter(|(name, _)| !name.contains("\"paused\""));
+            .filter(|(name, _)| CHOICES.iter().all(|choice| !name.contains(choice)));
         dropped.map(|(name, value)| (name.clone(), *value)).collect()
     }
 }

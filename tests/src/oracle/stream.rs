@@ -1,6 +1,6 @@
 //! Streams as the server sends them, seen between the server and any network: only header fields that SRTP leaves plain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tools::simnet::time::SimTime;
@@ -131,6 +131,13 @@ impl Stream {
         late.sort_unstable();
         let first = late.first().copied().unwrap_or_default();
         late.into_iter().map(|it| Duration::from_micros((it - first).unsigned_abs())).collect()
+    }
+
+    /// How many pictures packets were sent of between `from` and `to`, the first included.
+    #[must_use]
+    pub fn pictures(&self, from: SimTime, to: SimTime) -> usize {
+        let sent = self.sent.values().filter(|(at, _)| (from..to).contains(at));
+        sent.map(|(_, timestamp)| timestamp).collect::<BTreeSet<_>>().len()
     }
 
     /// How many packets were sent since `from`.

@@ -50,12 +50,12 @@ fn pictures(meeting: &Meeting, from: SimTime, lasts: Duration) -> usize {
 
 /// What Bob was told of the picture last.
 fn told(meeting: &Meeting) -> (Option<u8>, Reason) {
-    let told = meeting.events.iter().rev().find_map(|(_, event)| match event {
-        Event::Assigned(participant, all) if *participant == BOB.participant() => all
-            .iter()
-            .find(|it| it.outcome.layer.is_some() || it.outcome.wanted.is_some())
-            .map(|it| (it.outcome.layer, it.outcome.reason)),
-        _ => None,
+    let told = meeting.events.iter().rev().find_map(|(_, event)| {
+        let Event::Assigned(participant, all) = event else { return None };
+        let mut pictures =
+            all.iter().map(|it| it.outcome).filter(|it| it.layer.is_some() || it.wanted.is_some());
+        let of_bob = *participant == BOB.participant();
+        pictures.next().filter(|_| of_bob).map(|it| (it.layer, it.reason))
     });
     told.expect("Bob was told of a picture")
 }

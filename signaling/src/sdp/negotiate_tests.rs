@@ -253,7 +253,7 @@ fn in_band_fec_is_agreed_on_in_both_directions() {
             }
         }
     }
-    assert_eq!(seen, BTreeSet::from(["recvonly", "sendonly"]));
+    assert!(seen.is_superset(&BTreeSet::from(["recvonly", "sendonly"])), "{seen:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use tests::client::feedback::{NTP_START, Request};
 use tests::client::incoming::Incoming;
 use tests::meeting::Meeting;
 use tests::plan::{WIDE, ms, secs};
+use tools::simnet::time::SimTime;
 
 use super::{ALICE, BOB, CAROL, SEEDS};
 
@@ -92,7 +93,7 @@ fn sender_reports_tell_when_a_picture_was_taken_whatever_layer_flows() {
                     continue;
                 };
                 let ticks = i64::from(timestamp.wrapping_sub(zero).cast_signed());
-                let since_start = i128::from(ntp - NTP_START) * 90_000 >> 32;
+                let since_start = (i128::from(ntp - NTP_START) * 90_000) >> 32;
                 let told = i64::try_from(since_start).expect("short") + ticks;
                 // The camera begins when the server has answered for the first time.
                 let taken = i64::from(stamp.number) * FRAME + 2 * WAY;
@@ -105,14 +106,9 @@ fn sender_reports_tell_when_a_picture_was_taken_whatever_layer_flows() {
 }
 
 /// When Bob got each sender report of a slot, with its NTP time and timestamp.
-fn reports(
-    meeting: &Meeting,
-    slot: u32,
-) -> impl Iterator<Item = (tools::simnet::time::SimTime, (u64, u32))> {
-    meeting.seat(BOB).asked.iter().filter_map(move |(at, request)| match request {
-        Request::Sent { ssrc, ntp, timestamp } if *ssrc == slot => {
-            Some((*at + WIDE.delay, (*ntp, *timestamp)))
-        }
-        _ => None,
+fn reports(meeting: &Meeting, slot: u32) -> impl Iterator<Item = (SimTime, (u64, u32))> {
+    meeting.seat(BOB).asked.iter().filter_map(move |(at, request)| {
+        let Request::Sent { ssrc, ntp, timestamp } = request else { return None };
+        (*ssrc == slot).then_some((*at + WIDE.delay, (*ntp, *timestamp)))
     })
 }

@@ -44,13 +44,14 @@ const TOC: [u8; 1] = [31 << 3];
 /// in-band FEC (RFC 6716, section 4.2.3 and 4.2.4).
 const TOC_WITH_FEC: [u8; 2] = [15 << 3, 0b1100_0000];
 
-/// What of an Opus packet comes before its stamp, and whether it repeats the last one as in-band FEC; `None` where it is too short.
+/// The stamp of an Opus packet and what fills it up, and whether it is whole and repeats the last one as in-band FEC; `None` where it is
+/// too short.
 #[must_use]
 pub fn opened(packet: &[u8]) -> Option<(&[u8], bool)> {
     let (toc, rest) = packet.split_first()?;
     if *toc == TOC_WITH_FEC[0] {
         let (flags, stamp) = rest.split_first()?;
-        return Some((stamp, *flags == TOC_WITH_FEC[1]));
+        return Some((stamp, *flags == TOC_WITH_FEC[1] && packet.len() == PAYLOAD));
     }
     Some((rest, false))
 }

@@ -160,13 +160,20 @@ impl Bandwidth {
         watch.spent.without_headers(left)
     }
 
-    /// Bytes on the wire that may be sent again now, so that over any second they take no more than `REPAIR_MAX` of what may be spent:
-    /// the estimate, or the most that the person wants where that is less. More would crowd out what it repairs.
+    /// Bytes on the wire that may be sent again now: more would crowd out what it repairs.
+    ///
+    /// Of the most that the person wants, `limit`, they take no more than `REPAIR_MAX` over any second. Of the estimate the same is an
+    /// average, which the answer to one NACK may exceed: counted by the packet, it leaves 1.4 % of frames lost for good where a fifth of all
+    /// packets is, instead of 0.3 (`rfc8867 --case L`).
     #[must_use]
     pub fn repair_room(&self, now: Instant, limit: Option<Bitrate>) -> usize {
         let Some(watch) = &self.watch else { return usize::MAX };
-        let budget = watch.estimator.estimate().min(limit.unwrap_or(Bitrate::MAX));
-        let most = budget.scaled(REPAIR_MAX.0, REPAIR_MAX.1 * 8).as_bps();
+        let quarter = watch.estimator.estimate().scaled(REPAIR_MAX.0, REPAIR_MAX.1);
+        if watch.spent.rate(now, Spending::Repair) > quarter {
+            return 0;
+        }
+        let Some(limit) = limit else { return usize::MAX };
+        let most = limit.scaled(REPAIR_MAX.0, REPAIR_MAX.1 * 8).as_bps();
         let left = most.saturating_sub(watch.spent.repair_bytes(now));
         usize::try_from(left).unwrap_or(usize::MAX)
     }

@@ -61,21 +61,24 @@ fn the_budget_is_the_estimate_less_sound_and_repair_without_headers() {
     }
 }
 
-/// A quarter of a second of 1 Mbit/s is 31,250 bytes; of 100 kbit/s, 3,125.
+/// A quarter of a second of 100 kbit/s is 3,125 bytes; of 1 Mbit/s, 31,250.
 #[test]
-fn repair_has_room_for_a_quarter_of_the_estimate_or_of_a_lower_limit() {
+fn repair_has_room_for_a_quarter_of_the_estimate_and_of_a_limit() {
     let (mut bandwidth, now) = (Bandwidth::new(constant(Parts::ALL, 1_000)), start());
     assert_eq!(bandwidth.repair_room(now, None), usize::MAX, "nothing is known");
     answer(&mut bandwidth, now);
     send(&mut bandwidth, now, Spending::Repair, 1_250, 1_100);
-    assert_eq!(bandwidth.repair_room(now, None), 30_000);
-    assert_eq!(bandwidth.repair_room(now, Some(Bitrate::kbps(5_000))), 30_000);
+    assert_eq!(bandwidth.repair_room(now, None), usize::MAX);
     assert_eq!(bandwidth.repair_room(now, Some(Bitrate::kbps(100))), 1_875);
     for _ in 0..24 {
         send(&mut bandwidth, now, Spending::Repair, 1_250, 1_100);
     }
-    assert_eq!(bandwidth.repair_room(now + ms(999), None), 0);
-    assert_eq!(bandwidth.repair_room(now + ms(1_100), None), 31_250);
+    for limit in [None, Some(Bitrate::kbps(100)), Some(Bitrate::kbps(5_000))] {
+        assert_eq!(bandwidth.repair_room(now + ms(900), limit), 0, "{limit:?}");
+    }
+    let later = now + ms(1_100);
+    assert_eq!(bandwidth.repair_room(later, None), usize::MAX);
+    assert_eq!(bandwidth.repair_room(later, Some(Bitrate::kbps(1_000))), 31_250);
 }
 
 /// Losses that limited the estimate and may not any more are looked for with padding, but not beyond what the person wants.

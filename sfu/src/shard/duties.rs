@@ -275,6 +275,7 @@ impl Shard {
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let (mut waiting, mut watched, mut is_news) = (Vec::new(), Vec::new(), false);
         let mut paused = Vec::new();
+        let (round_trip, mut due) = (participant.round_trip(), participant.agenda.allocation);
         let told = participant.told.assigned;
         let is_late = told.is_none_or(|at| now.saturating_duration_since(at) >= RATE_INTERVAL);
         for slot in &mut participant.slots {
@@ -287,12 +288,13 @@ impl Shard {
                 outcome = Outcome::of(Reason::Codec);
             } else if let (Some(target), Some(publication)) = (target, publication) {
                 let lines = slot.view.height;
-                outcome = subscription.aim(now, target, publication, lines);
+                outcome = subscription.aim(now, target, publication, lines, round_trip);
+                due = subscription.deadline().into_iter().fold(due, Instant::min);
                 let layers = (before.layer, outcome.layer);
                 count_change(&mut self.counters, layers, target, publication.spread());
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));
-                if target.layer.is_none() {
+                if target.layer.is_none() || subscription.gave_up() {
                     paused.push(slot.spec.id);
                 }
                 if subscription.selector.wants_keyframe().is_some() {
@@ -303,6 +305,7 @@ impl Shard {
                 (subscription.outcome, is_news) = (outcome, true);
             }
         }
+        participant.agenda.allocation = due;
         for slot in paused {
             let given_up = participant.give_up(slot, None);
             self.counters.dropped.add(DropReason::Paused, given_up as u64);

@@ -9,7 +9,7 @@ pub mod padding;
 pub mod report;
 pub mod slot;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use simulcast::allocator::{self, Target};
@@ -45,7 +45,19 @@ pub struct Subscription {
     pub demand: Demand,
     /// The encoding that flowed before the last switch, straight into which it led: its late packets may still go.
     pub before: Option<u8>,
+    descent: Descent,
     carriages: ArrayVec<Option<Carriage>, PAYLOADS_MAX>,
+}
+
+/// A step down to a smaller encoding that a link asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Descent {
+    /// There is none.
+    None,
+    /// Of what flows the least goes on, until then.
+    Until(Instant),
+    /// The smaller encoding's keyframe did not come in time: the picture waits for it.
+    GivenUp,
 }
 
 /// How a payload type of the publication travels in the slot.
@@ -113,6 +125,7 @@ impl Subscription {
             outcome: Outcome::of(reason),
             demand,
             before: None,
+            descent: Descent::None,
             carriages,
         }
     }
@@ -141,15 +154,17 @@ impl Subscription {
         self.carriages.iter().any(Option::is_some)
     }
 
-    /// Takes over what was decided for it, and tells what comes of it for a view of so many lines.
+    /// Takes over what was decided for it, and tells what comes of it for a view of so many lines of somebody at such a distance.
     pub fn aim(
         &mut self,
         now: Instant,
         target: &Target,
         publication: &Publication,
         lines: u16,
+        round_trip: Duration,
     ) -> Outcome {
         self.selector.set_target(target.layer);
+        self.descend(now, target, round_trip);
         let flows = self.selector.current();
         let wanted = [target.layer, target.next, flows];
         self.demand = wanted
@@ -177,10 +192,44 @@ impl Subscription {
         Outcome { reason, layer, wanted, short_by: target.short_by }
     }
 
+    /// Where the link does not carry what flows, only the lowest temporal layer of that goes on until the smaller encoding's keyframe is
+    /// here, and after a while not even that. A view that became smaller is no such haste.
+    fn descend(&mut self, now: Instant, target: &Target, round_trip: Duration) {
+        if self.selector.descends() && target.reason == allocator::Reason::Budget {
+            self.selector.thin_out();
+            let until = match self.descent {
+                Descent::Until(until) => until,
+                Descent::None | Descent::GivenUp => now + round_trip + DESCENT_MAX,
+            };
+            self.descent = Descent::Until(until);
+            if until <= now {
+                self.selector.interrupt();
+                self.descent = Descent::GivenUp;
+            }
+        } else if self.descent != Descent::GivenUp || !self.selector.waits() {
+            self.descent = Descent::None;
+        }
+    }
+
+    /// When what flows is given up.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Instant> {
+        match self.descent {
+            Descent::Until(until) => Some(until),
+            Descent::None | Descent::GivenUp => None,
+        }
+    }
+
+    /// Whether nothing of what flowed is to be sent any more, since the link does not carry it, and nothing of what it carries is here.
+    #[must_use]
+    pub fn gave_up(&self) -> bool {
+        self.descent == Descent::GivenUp
+    }
+
     /// Why it gets what it gets: what keeps it from beginning, then what keeps it from going on, then what keeps it small.
     fn reason(&self, target: &Target, publication: &Publication, lack: Lack) -> Reason {
         let in_vain = |layer| publication.is_deaf(self.selector.encoding_of(layer));
-        if self.selector.wants_keyframe().is_some_and(in_vain) {
+        if self.gave_up() || self.selector.wants_keyframe().is_some_and(in_vain) {
             return Reason::Keyframe;
         }
         if self.selector.flowing_encoding().is_some_and(|flows| publication.is_lossy(flows)) {
@@ -238,6 +287,10 @@ impl Carriage {
         }
     }
 }
+
+/// Beside a round trip, for a keyframe: what an encoder needs until its next picture, with some queue on the way. By then the link that
+/// does not carry even the lowest temporal layer of what flows has a queue of as much.
+const DESCENT_MAX: Duration = Duration::from_millis(150);
 
 /// Payload maps of one m-line: Chromium offers 14 for pictures.
 pub const PAYLOADS_MAX: usize = 24;

@@ -103,13 +103,15 @@ impl Bandwidth {
         if !self.has(Part::Pacing) {
             return Pace::None;
         }
-        match &self.watch {
-            Some(watch) if !self.is_unknown(now) => {
-                Pace::At(watch.estimator.estimate().scaled(PACING.0, PACING.1))
-            }
-            Some(_) | None => {
-                Pace::Guessed(self.settings.start.scaled(PACING_UNKNOWN.0, PACING_UNKNOWN.1))
-            }
+        let known = self
+            .watch
+            .as_ref()
+            .map_or(Bitrate::ZERO, |watch| watch.estimator.estimate().scaled(PACING.0, PACING.1));
+        if self.is_unknown(now) {
+            let guess = self.settings.start.scaled(PACING_UNKNOWN.0, PACING_UNKNOWN.1);
+            Pace::Guessed(guess.max(known))
+        } else {
+            Pace::At(known)
         }
     }
 

@@ -143,6 +143,33 @@ fn probes_wait_until_something_is_wanted() {
     assert!(bandwidth.burst().is_none());
 }
 
+/// Long before the first second is over.
+#[test]
+fn packets_leave_faster_than_by_the_guess_once_a_probe_has_found_more() {
+    let (mut bandwidth, start) = (Bandwidth::new(Settings::default()), start());
+    answer(&mut bandwidth, start);
+    send(&mut bandwidth, start, Spending::Picture, 1_000, 900);
+    let mut targets = Targets::default();
+    targets.desired = Bitrate::kbps(1_500);
+    bandwidth.allocated(start, &targets, Bitrate::ZERO, Bitrate::MAX);
+    let (mut now, mut told) = (start + ms(1), Vec::new());
+    while let Some(burst) = bandwidth.burst() {
+        now = burst.due().map_or(now, |due| due.max(now));
+        burst.sent(now, 1_200);
+        let probe = Some(burst.id());
+        send(&mut bandwidth, now, Spending::Padding, 1_200, 0);
+        let at_us = i64::try_from((now - start).as_micros()).unwrap() + 20_000;
+        let fate = Fate::Arrived { at_us, was_lost: false };
+        told.push(Told { sent: now, bytes: 1_200, probe, fate });
+    }
+    assert_eq!(bandwidth.pacing(now), Pace::Guessed(Bitrate::kbps(750)));
+    now += ms(40);
+    bandwidth.feedback(now, told.into_iter());
+    let found = bandwidth.estimate().unwrap();
+    assert!(found > Bitrate::kbps(750) && now - start < UNKNOWN_MAX, "{found:?}");
+    assert_eq!(bandwidth.pacing(now), Pace::Guessed(found.scaled(11, 10)));
+}
+
 #[test]
 fn sending_and_feedback_allocate_nothing() {
     let (mut bandwidth, start) = (Bandwidth::new(Settings::default()), start());

@@ -11,11 +11,11 @@
 //! From everywhere `set_target(None)` leads to `Paused`, and another target replaces the one waited for. `interrupt` leads back to
 //! `Waiting`.
 //!
-//! Another encoding goes on with a keyframe of its own. Within one encoding layers change at the beginning of a picture: down
-//! at once where nothing is lacking of what the lower one needs, up in space with a keyframe (or while nothing of the lowest
-//! temporal layer is lacking yet), up in time at once. A frame goes if
-//! its receivers need it and if nothing that it needs was left out, so that frames of a higher temporal layer begin to flow where
-//! the encoder lets them. No reference is ever broken by what is left out here.
+//! Another encoding goes on with a keyframe of its own; until that comes, what flows may be thinned out to its lowest temporal layer.
+//! Within one encoding layers change at the beginning of a picture: down at once where nothing is lacking of what the lower one needs, up
+//! in space with a keyframe (or while nothing of the lowest temporal layer is lacking yet), up in time at once. A frame goes if its
+//! receivers need it and if nothing that it needs was left out, so that frames of a higher temporal layer begin to flow where the encoder
+//! lets them. No reference is ever broken by what is left out here.
 
 mod track;
 
@@ -126,6 +126,30 @@ impl Selector {
         };
     }
 
+    /// Whether a smaller encoding is waited for than the one that flows.
+    #[must_use]
+    pub fn descends(&self) -> bool {
+        match self.state {
+            State::Switching { current, next } => {
+                self.spread.encoding(next) < self.spread.encoding(current)
+            }
+            State::Paused | State::Waiting { .. } | State::Flowing { .. } => false,
+        }
+    }
+
+    /// Whether nothing flows until a keyframe comes.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
+    }
+
+    /// Of the encoding that flows only the lowest temporal layer goes on, from the next picture on, until the target can.
+    pub const fn thin_out(&mut self) {
+        if let State::Switching { current, next } = self.state {
+            self.state = State::Switching { current: LayerId::spatial(current.spatial), next };
+        }
+    }
+
     /// What flowed did not reach the receiver whole: it begins anew, with a keyframe.
     pub const fn interrupt(&mut self) {
         if let Some(next) = self.target() {
@@ -172,12 +196,16 @@ impl Selector {
     /// A packet of the encoding that flows.
     fn follow(&mut self, packet: Packet<'_>, current: LayerId) -> Verdict {
         let place = packet.place;
+        let begins = self.track.begins_picture(place, packet.timestamp);
         let mut flows = current;
+        if begins && self.track.aims_at() != Some(current) {
+            self.track.aim(packet.timestamp, current);
+        }
         if let State::Switching { next, .. } = self.state
             && self.spread.encoding(next) == packet.encoding
         {
             let restarts = place.within.contains(next) && place.is_intra();
-            if place.number.is_none() || self.track.begins_picture(place, packet.timestamp) {
+            if place.number.is_none() || begins {
                 // A larger picture may lack frames of its upper temporal layers, but none of its lowest one.
                 let joins = next.spatial <= current.spatial
                     || place.within.contains(LayerId::spatial(next.spatial));

@@ -290,6 +290,54 @@ fn layers_that_need_no_other_are_joined_at_their_own_keyframe() {
     assert_eq!(offer(&mut selector, 17, false), Verdict::Forward);
 }
 
+/// Three temporal layers of the largest of three encodings.
+fn largest(selector: &mut Selector, picture: u32, key: bool) -> Verdict {
+    let at = usize::try_from(picture % 4).unwrap();
+    let needs = if key { 0 } else { 1 << BACK[at] };
+    let within = LayerSet::of(|layer| layer.temporal >= TEMPORAL[at]);
+    let place = Place { number: Some(picture + 100), within, needs, ends: true };
+    let place = place.of_encoding(HIGH.spatial);
+    let layer = LayerId { spatial: 0, temporal: TEMPORAL[at] };
+    let info =
+        PacketInfo { starts_frame: true, starts_keyframe: key, layer, ..PacketInfo::default() };
+    let timestamp = RtpTimestamp(3_000 * picture);
+    selector.packet(Packet { encoding: HIGH.spatial, timestamp, info: &info, place: &place })
+}
+
+#[test]
+fn of_what_is_thinned_out_the_lowest_temporal_layer_flows_on() {
+    let mut selector = Selector::paused(Spread::Encodings);
+    let whole = LayerId { spatial: HIGH.spatial, temporal: 3 };
+    selector.set_target(Some(whole));
+    selector.thin_out();
+    assert_eq!(largest(&mut selector, 0, true), Verdict::ForwardAsSwitch, "waits for it all");
+    assert_eq!(largest(&mut selector, 1, false), Verdict::Forward);
+    assert!(!selector.descends());
+    selector.set_target(Some(LOW));
+    assert!(selector.descends());
+    assert_eq!(largest(&mut selector, 3, false), Verdict::Forward, "whole until told otherwise");
+    selector.thin_out();
+    assert_eq!(largest(&mut selector, 3, false), Verdict::Forward, "a packet of the same frame");
+    for picture in [4, 6, 7, 8, 9, 10, 11] {
+        let goes = largest(&mut selector, picture, false) == Verdict::Forward;
+        assert_eq!(goes, picture % 4 == 0, "{picture}");
+        assert_eq!(selector.wants_keyframe(), Some(LOW));
+        // As each allocation does.
+        selector.set_target(Some(LOW));
+    }
+    assert_eq!(largest(&mut selector, 2, false), Verdict::Forward, "late: by what flowed then");
+    assert_eq!(largest(&mut selector, 5, false), Verdict::Drop(DropReason::OtherLayer), "late");
+    selector.set_target(Some(whole));
+    assert_eq!(selector.wants_keyframe(), None);
+    for picture in 12..20 {
+        assert_eq!(largest(&mut selector, picture, false), Verdict::Forward, "{picture}");
+    }
+    selector.set_target(Some(LOW));
+    selector.thin_out();
+    assert_eq!(simulcast(&mut selector, LOW.spatial, true), Verdict::ForwardAsSwitch);
+    assert_eq!(largest(&mut selector, 20, false), Verdict::Drop(DropReason::OtherLayer));
+}
+
 /// The layers of a keyframe come in the wrong order: what was left out of it cannot be gone on with.
 #[test]
 fn a_keyframe_whose_lowest_layer_comes_last_is_no_way_up() {

@@ -54,6 +54,14 @@ impl Track {
         self.aims = [Some((timestamp, layer)), first, second, third];
     }
 
+    /// The layer that flows from some picture on, until the next.
+    pub(super) const fn aims_at(&self) -> Option<LayerId> {
+        match self.aims {
+            [Some((_, layer)), ..] => Some(layer),
+            [None, ..] => None,
+        }
+    }
+
     /// Which layer flowed at the picture of `timestamp`; `current` where no change is known.
     fn aim_at(&self, timestamp: RtpTimestamp, current: LayerId) -> LayerId {
         let mut known = self.aims.iter().flatten();

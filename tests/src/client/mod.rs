@@ -158,6 +158,11 @@ impl Client {
         }
     }
 
+    /// Makes no keyframe from now on, whoever asks.
+    pub const fn fall_deaf(&mut self) {
+        self.session.devices.hearing = Hearing::Deaf;
+    }
+
     /// The camera looks at something that does not move from now on.
     pub const fn hold_still(&mut self) {
         if let Some(camera) = &mut self.camera {

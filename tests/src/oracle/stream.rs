@@ -1,6 +1,6 @@
 //! Streams as the server sends them, seen between the server and any network: only header fields that SRTP leaves plain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tools::simnet::time::SimTime;
@@ -138,6 +138,13 @@ impl Stream {
     pub fn newest(&self) -> Option<(SimTime, u16)> {
         let (index, (at, _)) = self.sent.last_key_value()?;
         Some((*at, u16::try_from(index.rem_euclid(1 << 16)).ok()?))
+    }
+
+    /// How many pictures packets were sent of between `from` and `to`, the first included.
+    #[must_use]
+    pub fn pictures(&self, from: SimTime, to: SimTime) -> usize {
+        let sent = self.sent.values().filter(|(at, _)| (from..to).contains(at));
+        sent.map(|(_, timestamp)| timestamp).collect::<BTreeSet<_>>().len()
     }
 
     /// How many packets were sent since `from`.

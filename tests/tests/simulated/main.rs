@@ -11,6 +11,7 @@ mod codecs;
 mod consent;
 mod conversation;
 mod demand;
+mod descent;
 mod determinism;
 mod estimate;
 mod faults;

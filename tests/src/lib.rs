@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 pub mod codec;
 pub mod deadline;
+pub mod digest;
 pub mod forwarder;
 pub mod hall;
 pub mod meeting;

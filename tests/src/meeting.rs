@@ -22,6 +22,8 @@ use crate::client::cipher::Cipher;
 use crate::client::feedback::{Feedback, NTP_START, Request};
 use crate::client::{Client, Devices, Person, Session};
 use crate::clock::Clock;
+use crate::digest::Digest;
+use crate::oracle::again::Again;
 use crate::oracle::stream::Streams;
 use crate::packet::Kind;
 use crate::plan::Link;
@@ -70,6 +72,8 @@ pub struct Seat {
     pub sent: Streams,
     /// What the server asked of them, and when: before the network, too, since messages that wait in it come closer together.
     pub asked: Vec<(SimTime, Request)>,
+    /// What of pictures it sent them again, or as padding, and when.
+    pub again: Vec<(SimTime, Again)>,
     /// Listens in to that.
     ear: Cipher,
     up: Direction,
@@ -77,8 +81,10 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// Notes what a datagram on its way to them asks for.
+    /// Notes what a datagram on its way to them asks for, or repeats.
     fn listen(&mut self, now: SimTime, datagram: &[u8]) {
+        let again = Again::hear(&mut self.ear, self.client.slots(), datagram);
+        self.again.extend(again.map(|it| (now, it)));
         if Kind::of(datagram) == Kind::Rtcp
             && let Ok(plain) = self.ear.open_rtcp(datagram)
         {
@@ -101,10 +107,6 @@ enum Datagram {
     ToServer { shard: usize, from: SocketAddr, bytes: Vec<u8> },
     ToClient { to: SocketAddr, bytes: Vec<u8> },
 }
-
-/// Of everything the server sent: where to, when, which bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Digest(u64);
 
 /// The only channel.
 const CHANNEL: ChannelId = ChannelId(1);
@@ -157,7 +159,7 @@ impl Meeting {
             snapshots: vec![Snapshot::default(); shards],
             has_moved: false,
             old_complaints: Vec::new(),
-            digest: Digest::new(),
+            digest: Digest::default(),
             recv: RecvBatch::new(),
             send: SendBatch::new(),
         }
@@ -221,6 +223,7 @@ impl Meeting {
             shard,
             sent: Streams::default(),
             asked: Vec::new(),
+            again: Vec::new(),
             ear,
             up: self.direction(up),
             down: self.direction(down),
@@ -281,6 +284,12 @@ impl Meeting {
     pub fn move_to(&mut self, who: Person, place: u8) {
         self.has_moved = true;
         self.client(who).move_to(place);
+    }
+
+    /// Somebody sends RTCP that a test wrote.
+    pub fn say(&mut self, who: Person, rtcp: &[u8]) {
+        let sealed = self.client(who).say(rtcp);
+        self.send_up(who, vec![sealed]);
     }
 
     /// Somebody restarts ICE: other credentials, at a new place or not.
@@ -560,22 +569,6 @@ impl Direction {
         network.change_link(now, self.link, bottleneck);
         network.change_route(self.route, route);
         self.plan = plan;
-    }
-}
-
-impl Digest {
-    /// FNV-1a's offset basis.
-    const fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn add(&mut self, now: SimTime, to: SocketAddr, bytes: &[u8]) {
-        let time = now.elapsed().as_nanos().to_be_bytes();
-        let port = to.port().to_be_bytes();
-        let address = to.to_string();
-        for byte in time.iter().chain(&port).chain(address.as_bytes()).chain(bytes) {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
     }
 }
 

@@ -19,7 +19,8 @@ use crate::client::feedback::Request;
 use crate::client::incoming::Incoming;
 use crate::client::stamp::Stamp;
 use crate::client::{Devices, Person};
-use crate::meeting::{Digest, Media, Meeting};
+use crate::digest::Digest;
+use crate::meeting::{Media, Meeting};
 use crate::oracle::stream::Stream;
 
 /// One direction of somebody's network.

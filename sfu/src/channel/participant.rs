@@ -248,12 +248,29 @@ impl Participant {
         }
     }
 
+    /// Bytes on the wire that may be sent again now, beside those that wait already.
+    #[must_use]
+    pub fn repair_room(&self, now: Instant) -> usize {
+        let Transport { bandwidth, pacer, .. } = &self.transport;
+        let waits: usize = pacer.repairs().map(|size| self.repair_cost(size)).sum();
+        bandwidth.repair_room(now, self.prefer.budget).saturating_sub(waits)
+    }
+
+    /// Bytes on the wire of a packet that is sent again, which had `size` without IP and UDP.
+    #[must_use]
+    pub fn repair_cost(&self, size: usize) -> usize {
+        size + ORIGINAL_NUMBER + self.transport.overhead()
+    }
+
     /// The time of a round trip, or a careful guess before the first report.
     #[must_use]
     pub fn round_trip(&self) -> Duration {
         self.transport.round_trip.unwrap_or(ROUND_TRIP_GUESS)
     }
 }
+
+/// What stands before the payload of a packet that is sent again (RFC 4588, section 4).
+const ORIGINAL_NUMBER: usize = 2;
 
 /// Times the limit that a person sets, for what leaves at a time.
 const LIMIT_PEAK: (u64, u64) = (5, 2);

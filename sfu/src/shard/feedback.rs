@@ -16,7 +16,6 @@ use crate::relay::ShardSet;
 use crate::relay::message::{Message, Report};
 use crate::subscription::forward::Outgoing;
 use crate::subscription::slot::Slot;
-use crate::transport::Transport;
 use crate::transport::pacer::Class;
 use crate::transport::sent::Resend;
 
@@ -143,8 +142,8 @@ impl Shard {
         self.counters.nacked_packets.add(Direction::Received, asked);
         let Some(participant) = self.tables.participants.get_mut(key) else { return };
         let round_trip = participant.round_trip();
-        let Transport { bandwidth, pacer, .. } = &participant.transport;
-        let is_enough = bandwidth.repairs_too_much(now) || pacer.delay(now) > REPAIR_DELAY_MAX;
+        let mut room = participant.repair_room(now);
+        let is_enough = room == 0 || participant.transport.pacer.delay(now) > REPAIR_DELAY_MAX;
         let dropped = &mut self.counters.dropped;
         let Some(slot) = participant.slot_by_ssrc(media) else { return };
         if participant.slot(slot).is_none_or(|slot| slot.spec.rtx.is_none()) {
@@ -171,6 +170,10 @@ impl Shard {
             let (publication, key, rewrite) = (entry.publication, entry.history, entry.rewrite);
             let outgoing = Outgoing { slot, resend: true, layer: None, publication, key, rewrite };
             let size = usize::from(entry.size);
+            let Some(left) = room.checked_sub(participant.repair_cost(size)) else {
+                return dropped.add(DropReason::RepairTooMuch, 1 + lost.count() as u64);
+            };
+            room = left;
             let pacer = &mut participant.transport.pacer;
             if pacer.push(now, Class::Retransmission, size, outgoing).is_err() {
                 dropped.count(DropReason::PacerFull);

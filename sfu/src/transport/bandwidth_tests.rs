@@ -58,12 +58,53 @@ fn the_budget_is_the_estimate_less_sound_and_repair_without_headers() {
         }
         let budget = bandwidth.budget(now, Bitrate::ZERO, Bitrate::ZERO).as_bps() / 1_000;
         assert!(budget.abs_diff(expected) <= 10, "{budget}, not {expected}");
-        assert!(!bandwidth.repairs_too_much(now));
-        for _ in 0..30 {
-            send(&mut bandwidth, now, Spending::Repair, 1_000, 900);
-        }
-        assert!(bandwidth.repairs_too_much(now));
     }
+}
+
+/// A quarter of a second of 100 kbit/s is 3,125 bytes; of 1 Mbit/s, 31,250.
+#[test]
+fn repair_has_room_for_a_quarter_of_the_estimate_and_of_a_limit() {
+    let (mut bandwidth, now) = (Bandwidth::new(constant(Parts::ALL, 1_000)), start());
+    assert_eq!(bandwidth.repair_room(now, None), usize::MAX, "nothing is known");
+    answer(&mut bandwidth, now);
+    send(&mut bandwidth, now, Spending::Repair, 1_250, 1_100);
+    assert_eq!(bandwidth.repair_room(now, None), usize::MAX);
+    assert_eq!(bandwidth.repair_room(now, Some(Bitrate::kbps(100))), 1_875);
+    for _ in 0..24 {
+        send(&mut bandwidth, now, Spending::Repair, 1_250, 1_100);
+    }
+    for limit in [None, Some(Bitrate::kbps(100)), Some(Bitrate::kbps(5_000))] {
+        assert_eq!(bandwidth.repair_room(now + ms(900), limit), 0, "{limit:?}");
+    }
+    let later = now + ms(1_100);
+    assert_eq!(bandwidth.repair_room(later, None), usize::MAX);
+    assert_eq!(bandwidth.repair_room(later, Some(Bitrate::kbps(1_000))), 31_250);
+}
+
+/// Losses that limited the estimate and may not any more are looked for with padding, but not beyond what the person wants.
+#[test]
+fn nobody_is_sent_padding_beyond_what_they_want() {
+    let start = start();
+    let is_padded = |limit: Bitrate| {
+        let mut bandwidth = Bandwidth::new(Settings::default());
+        let mut padded = 0;
+        for n in 0..3_000_u64 {
+            let now = start + ms(n * 10);
+            send(&mut bandwidth, now, Spending::Picture, 1_200, 1_100);
+            let at_us = i64::try_from(n).unwrap() * 10_000;
+            let fate = match n % 10 {
+                0 if n % 1_000 < 500 => Fate::Lost,
+                _ => Fate::Arrived { at_us, was_lost: false },
+            };
+            let told = Told { sent: now, bytes: 1_200, probe: None, fate };
+            bandwidth.feedback(now + ms(50), std::iter::once(told));
+            bandwidth.allocated(now, &Targets::default(), Bitrate::ZERO, limit);
+            padded += u32::from(bandwidth.padding_due().is_some());
+        }
+        padded
+    };
+    assert!(is_padded(Bitrate::MAX) > 0);
+    assert_eq!(is_padded(Bitrate::kbps(20)), 0);
 }
 
 #[test]

@@ -196,6 +196,12 @@ impl<T: Copy> Pacer<T> {
         queue.map(|queued| queued.size.into())
     }
 
+    /// The sizes of the retransmissions that wait, in their order.
+    pub fn repairs(&self) -> impl Iterator<Item = usize> {
+        let queue = self.retransmissions.first.iter().chain(&self.retransmissions.packets);
+        queue.map(|queued| queued.size.into())
+    }
+
     /// When [`Self::pop`] has something next; a time that has passed where it has now. `None` while nothing waits that
     /// may go.
     #[must_use]

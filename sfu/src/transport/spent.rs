@@ -11,6 +11,8 @@ pub(super) struct Spent {
     buckets: [Bucket; BUCKETS],
     /// The bucket being filled, counted from `start`.
     current: u64,
+    /// Bytes sent again in the bucket whose place that one took.
+    repair_before: u32,
 }
 
 /// What a packet is for.
@@ -36,7 +38,7 @@ struct Bucket {
 impl Spent {
     pub(super) const fn new(start: Instant) -> Self {
         let empty = Bucket { wire: [0; 4], payload: 0 };
-        Self { start, buckets: [empty; BUCKETS], current: 0 }
+        Self { start, buckets: [empty; BUCKETS], current: 0, repair_before: 0 }
     }
 
     #[inline]
@@ -60,6 +62,18 @@ impl Spent {
     pub(super) fn rate(&self, now: Instant, spending: Spending) -> Bitrate {
         let of = |bucket: &Bucket| bucket.wire.get(spending as usize).copied().unwrap_or(0);
         self.rate_of(now, self.recent(now).map(of))
+    }
+
+    /// Bytes sent again in the last second, and in up to a tenth before it: no second has more.
+    pub(super) fn repair_bytes(&self, now: Instant) -> u64 {
+        let passed = self.bucket(now).saturating_sub(self.current);
+        let kept = u64::try_from(BUCKETS + 1).unwrap_or(0).saturating_sub(passed);
+        let bytes = |age: u64| match self.current.checked_sub(age) {
+            Some(_) if age == BUCKETS as u64 => self.repair_before,
+            Some(bucket) => self.buckets.get(place(bucket)).map_or(0, Bucket::repair),
+            None => 0,
+        };
+        (0..kept).map(|age| u64::from(bytes(age))).sum()
     }
 
     /// Of everything, over the last second.
@@ -115,14 +129,21 @@ impl Spent {
     fn advance(&mut self, bucket: u64) {
         if bucket.saturating_sub(self.current) > BUCKETS as u64 {
             self.buckets = [Bucket::default(); BUCKETS];
-            self.current = bucket;
+            (self.current, self.repair_before) = (bucket, 0);
         }
         while self.current < bucket {
             self.current += 1;
             if let Some(oldest) = self.buckets.get_mut(place(self.current)) {
+                self.repair_before = oldest.repair();
                 *oldest = Bucket::default();
             }
         }
+    }
+}
+
+impl Bucket {
+    fn repair(&self) -> u32 {
+        self.wire.get(Spending::Repair as usize).copied().unwrap_or(0)
     }
 }
 
@@ -173,6 +194,24 @@ mod tests {
         assert_eq!(kbps(spent.rate(now - ms(50), Spending::Sound)), 42, "a bucket that fills");
         assert_eq!(kbps(spent.rate(now + ms(500), Spending::Sound)), 20);
         assert_eq!(spent.rate(now + ms(1_001), Spending::Sound), Bitrate::ZERO);
+    }
+
+    #[test]
+    fn no_second_has_more_repair_than_is_told() {
+        let (mut spent, start) = spent();
+        spent.add(start + ms(99), Spending::Repair, 500, 0);
+        spent.add(start + ms(150), Spending::Picture, 9_000, 9_000);
+        spent.add(start + ms(999), Spending::Repair, 70, 0);
+        assert_eq!(spent.repair_bytes(start + ms(999)), 570);
+        // Looked at before and after the next packet: what was sent 901 ms ago counts.
+        assert_eq!(spent.repair_bytes(start + ms(1_000)), 570);
+        spent.add(start + ms(1_000), Spending::Repair, 8, 0);
+        assert_eq!(spent.repair_bytes(start + ms(1_000)), 578);
+        assert_eq!(spent.repair_bytes(start + ms(1_100)), 78);
+        assert_eq!(spent.repair_bytes(start + ms(2_050)), 8);
+        assert_eq!(spent.repair_bytes(start + ms(2_100)), 0);
+        spent.add(start + ms(9_000), Spending::Repair, 3, 0);
+        assert_eq!(spent.repair_bytes(start + ms(9_000)), 3);
     }
 
     #[test]

@@ -236,6 +236,26 @@ fn payload_types_and_extension_ids_stay_the_clients_own() {
     assert_eq!(id(Extension::AudioLevel), None);
 }
 
+/// What of Opus is wanted (RFC 7587, section 6.1) comes back both ways: a sender that is not told so leaves in-band FEC out.
+#[test]
+fn in_band_fec_is_agreed_on_in_both_directions() {
+    let mut seen = BTreeSet::new();
+    for text in ALL {
+        for description in parsed(&first(text)).media_descriptions {
+            let opus = values(&description, "rtpmap").into_iter();
+            let opus = opus.filter_map(|map| map.strip_suffix(" opus/48000/2"));
+            for number in opus {
+                let fmtp = values(&description, "fmtp").into_iter();
+                let mut fmtp = fmtp.filter_map(|it| it.strip_prefix(number)?.strip_prefix(' '));
+                let parameters = fmtp.next().unwrap_or_default();
+                assert!(parameters.split(';').any(|it| it == "useinbandfec=1"), "{parameters}");
+                seen.insert(direction(&description));
+            }
+        }
+    }
+    assert!(seen.is_superset(&BTreeSet::from(["recvonly", "sendonly"])), "{seen:?}");
+}
+
 #[test]
 fn an_extension_is_used_only_in_the_direction_it_was_offered_for() {
     let negotiated = first(FIREFOX);

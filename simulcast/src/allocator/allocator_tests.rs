@@ -372,6 +372,35 @@ proptest! {
     }
 
     #[test]
+    fn a_higher_class_takes_room_from_lower_ones_at_once(
+        wishes in any_wishes(), budget in 0..8_000_u64, raised in 0..7_usize
+    ) {
+        // A budget that has been the same for long: whatever is wanted now, its past permits every step.
+        let (mut now, mut previous, mut wishes) = (some_instant(), Targets::default(), wishes);
+        for _ in 0..80 {
+            now += Duration::from_millis(100);
+            previous = run(now, budget, &wishes, &previous);
+        }
+        let raised = raised % wishes.len().max(1);
+        for (place, wish) in wishes.iter_mut().enumerate() {
+            let class = if place == raised { Class::Pinned } else { wish.want.class.min(Class::Speaker) };
+            wish.want.class = class;
+        }
+        let targets = run(now + Duration::from_millis(100), budget, &wishes, &previous);
+        if let Some((wish, target)) = wishes.iter().zip(&targets.targets).nth(raised) {
+            // Before its second step come only the lowest layers of the others; a tenth must be to spare.
+            let others = wishes.iter().enumerate().filter(|(place, _)| *place != raised);
+            let lowest: u64 = others.filter_map(|(_, other)| rungs(other).first().map(|rung| rung.1)).sum();
+            let fits = |before: u64, cost: u64| (before + cost) * 11 <= budget * 10;
+            let rungs = rungs(wish);
+            let least = (1..=rungs.len())
+                .take_while(|level| fits(if *level == 1 { 0 } else { lowest }, rungs[level - 1].1))
+                .count();
+            prop_assert!(level(wish, target) >= least, "{} of {least}", level(wish, target));
+        }
+    }
+
+    #[test]
     fn what_the_server_has_no_power_for_goes_at_once_and_comes_back(
         (wishes, shed) in (any_wishes(), any_shed()), budget in 0..8_000_u64, others in 0..8_000_u64,
     ) {

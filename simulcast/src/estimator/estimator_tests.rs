@@ -308,6 +308,40 @@ fn a_twentieth_of_loss_costs_no_rate_and_a_fifth_does() {
     assert!(call.estimate() > 1_300.0, "{}", call.estimate());
 }
 
+/// On a link of which only a little is known, without probes: as long as feedback comes, the estimate grows by 8 % a second. Without it
+/// nothing grows, and what was not told is not made up for by the first feedback that comes again.
+#[test]
+fn nothing_is_raised_without_feedback_nor_at_once_when_it_comes_again() {
+    let growing = || {
+        let parts = Parts::ALL.without(Part::Probing);
+        let mut call = Call::with(20_000.0, Settings { parts, ..Settings::default() });
+        call.source = |estimate| 0.94 * (estimate - 46.0);
+        call.run(5_000);
+        call
+    };
+    let mut told = growing();
+    let mut silent = growing();
+    silent.answers = false;
+    told.run(500);
+    silent.run(500);
+    let after_pause = silent.estimate();
+    let mut highest: f64 = 0.0;
+    for _ in 0..1_300 {
+        told.run(1);
+        silent.run(1);
+        highest = highest.max(silent.estimate());
+    }
+    assert!(highest <= after_pause, "{highest}, {after_pause} after half a second");
+    assert!(told.estimate() > after_pause * 1.08, "{} {after_pause}", told.estimate());
+    // 1.8 s after the last answer, before anything is halved.
+    silent.answers = true;
+    while silent.estimate() <= after_pause {
+        assert!(silent.at < 8_000, "never raised again");
+        silent.run(1);
+    }
+    assert!(silent.estimate() <= after_pause * 1.008, "{} {after_pause}", silent.estimate());
+}
+
 #[test]
 fn silence_halves_each_second_down_to_one_voice_and_ends_with_a_probe() {
     let mut call = Call::new(2_000.0);

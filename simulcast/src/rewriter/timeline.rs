@@ -33,7 +33,8 @@ pub(super) struct Timeline {
     frame_ticks: i64,
     /// How far frames were ahead of their arrival, in ticks, where the way was fastest; a peak that decays.
     lead: i64,
-    /// Ticks by which switches had to advance more than the captures did, to be taken back where there is room.
+    /// Ticks by which switches had to advance more than the captures did, to be taken back; negative by which they could only advance
+    /// less, to be given back where there is room.
     ahead: i64,
 }
 
@@ -43,8 +44,10 @@ const PICTURE_CLOCK: u32 = 90_000;
 /// The part of the lead's distance that it loses with each frame: about 4 s of pictures, so that it follows a clock
 /// that drifts, and yet remembers the fast packets of the last seconds.
 const LEAD_DECAY: i64 = 128;
-/// A switch takes back at most this part of a second: less than a frame, at any frame rate below 100.
+/// A switch takes back at most this part of a second, and gives back no more than that or a frame: less than a frame, at any frame rate below 100.
 const TAKEN_BACK: i64 = 100;
+/// More than this part of a second is not given back: layers of one camera arrive less far apart, and a clock that leapt is forgotten.
+const GIVEN_BACK: i64 = 10;
 /// So many longer steps move the length of a frame most of the way.
 const FRAME_GROWTH: i64 = 16;
 /// Longest step that counts as one frame, as a part of a second: anything longer is a pause.
@@ -118,14 +121,15 @@ impl Timeline {
         let room = ticks(moment.arrival, moment.clock_rate)
             .saturating_add(self.lead)
             .saturating_sub(newest.position);
-        let true_advance = captured.min(room);
+        let given_back = (-self.ahead).clamp(0, self.frame_ticks.max(second / TAKEN_BACK));
+        let true_advance = captured.saturating_add(given_back).min(room);
         let least = if moment.clock_rate == PICTURE_CLOCK { 1 } else { self.frame_ticks.max(1) };
         // Together with what is missing anyway.
         let less = second / TAKEN_BACK - captured.saturating_sub(true_advance).min(second);
-        let taken_back = self.ahead.min(less.max(0));
+        let taken_back = self.ahead.clamp(0, less.max(0));
         let advance = true_advance.saturating_sub(taken_back).max(least);
-        let ahead = self.ahead.saturating_add(advance).saturating_sub(true_advance);
-        self.ahead = ahead.clamp(0, second);
+        let ahead = self.ahead.saturating_add(advance).saturating_sub(captured);
+        self.ahead = ahead.clamp(-second / GIVEN_BACK, second);
         advance
     }
 
@@ -223,6 +227,27 @@ mod tests {
         // 100 ms later all of it is taken back.
         let later = timeline.start_run(RtpTimestamp(5), moment(185, captured(120)));
         assert!(later.distance_from(RtpTimestamp(1_000 + 120 * 90)).abs() <= 2, "{later:?}");
+    }
+
+    #[test]
+    fn what_late_layers_hide_does_not_add_up() {
+        // Two layers of one camera, the second of which comes 20 ms later; each flows for a second, over and over.
+        let mut timeline = Timeline::new(RtpTimestamp(0));
+        timeline.start_run(RtpTimestamp(0), moment(0, captured(0)));
+        for second in 0..60_u32 {
+            let late = u64::from(second % 2) * 20;
+            for frame in u32::from(second == 0)..25 {
+                let ms = second * 1_000 + frame * 40;
+                let moment = moment(u64::from(ms) + late, captured(ms.into()));
+                let sent = if frame == 0 {
+                    timeline.start_run(RtpTimestamp(ms * 90), moment)
+                } else {
+                    timeline.continue_run(RtpTimestamp(ms * 90), moment)
+                };
+                let off = sent.distance_from(RtpTimestamp(ms * 90));
+                assert!(off.abs() <= 20 * 90, "{off} after {ms} ms");
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A camera at 30 pictures a second: three encodings of VP8 or H264, or one of VP9 or AV1, each with two temporal layers; or one of
 //! VP9 or AV1 with three spatial and three temporal layers.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use sfu::Source;
 use sfu::packet::extension::Extension;
 use tools::simnet::random::Random;
 use tools::simnet::time::SimTime;
@@ -45,6 +45,9 @@ pub struct Camera {
     transport_sequence: u8,
     /// What it looks at does not move.
     is_still: bool,
+    /// How much later than the lowest encoding the others leave, and what of them has not left.
+    skew: Duration,
+    late: VecDeque<(SimTime, Rtp)>,
 }
 
 #[derive(Debug)]
@@ -81,19 +84,21 @@ impl Camera {
             vec![Encoder::new(session, 0, None, random)]
         };
         Self {
-            publication: session.person.publication(Source::Camera).0,
+            publication: session.person.publication(session.devices.picture).0,
             encodings,
             next_frame: now,
             frames: 0,
             transport_sequence: session.extension(Extension::TransportSequence),
             is_still: false,
+            skew: session.devices.skew,
+            late: VecDeque::new(),
         }
     }
 
-    /// When the next frame is due.
+    /// When [`Self::frames`] has something to do.
     #[must_use]
-    pub const fn next_frame(&self) -> SimTime {
-        self.next_frame
+    pub fn next_event(&self) -> SimTime {
+        self.late.front().map_or(self.next_frame, |(due, _)| self.next_frame.min(*due))
     }
 
     /// The next frame of an encoding shall be a keyframe.
@@ -150,6 +155,9 @@ impl Camera {
 
     /// The frames that are due, in all encodings. Frames of a time in which nothing could be sent were never taken.
     pub fn frames(&mut self, now: SimTime, random: &mut Random, mut send: impl FnMut(Rtp)) {
+        while let Some((_, packet)) = self.late.pop_front_if(|(due, _)| *due <= now) {
+            send(packet);
+        }
         if now < self.next_frame {
             return;
         }
@@ -160,7 +168,13 @@ impl Camera {
                 encoder.next_size = Some(STILL.1);
             }
             if encoder.is_active && !encoder.is_held_back {
-                encoder.frame(self.publication, ticks, random, &mut send);
+                let (late, due) = (&mut self.late, now + self.skew);
+                if encoder.place == 0 || self.skew.is_zero() {
+                    encoder.frame(self.publication, ticks, random, &mut send);
+                } else {
+                    let mut later = |packet| late.push_back((due, packet));
+                    encoder.frame(self.publication, ticks, random, &mut later);
+                }
                 encoder.last = Some(now);
             }
             encoder.number += 1;
@@ -173,7 +187,8 @@ impl Camera {
     #[must_use]
     pub fn reports(&self, now: SimTime) -> Option<Vec<u8>> {
         (self.frames > 0).then(|| {
-            feedback::sender_reports(now, self.encodings.iter().map(|encoder| &encoder.stream))
+            let streams = self.encodings.iter().map(|encoder| &encoder.stream);
+            feedback::sender_reports(now, 90_000, streams)
         })
     }
 

@@ -138,15 +138,33 @@ pub fn receiver_report(own: u32, reports: &[ReceptionReport]) -> Vec<u8> {
     marshal(&[Box::new(report)]).expect("what we made can be written").to_vec()
 }
 
-/// Sender reports of several streams in one compound packet.
+/// A REMB (draft-alvestrand-rmcat-remb-03, section 2.2): all these slots together may have so many bits a second.
 #[must_use]
-pub fn sender_reports<'a>(now: SimTime, streams: impl Iterator<Item = &'a Outgoing>) -> Vec<u8> {
+pub fn remb(own: u32, slots: Vec<u32>, bitrate: f32) -> Vec<u8> {
+    let estimate = ReceiverEstimatedMaximumBitrate { sender_ssrc: own, bitrate, ssrcs: slots };
+    let empty = ReceiverReport { ssrc: own, ..ReceiverReport::default() };
+    marshal(&[Box::new(empty), Box::new(estimate)]).expect("what we made can be written").to_vec()
+}
+
+/// Sender reports of several streams, whose timestamps count at `clock_rate`, in one compound packet.
+///
+/// # Panics
+/// In a run of more than half a day, of which the ticks do not fit 32 bits.
+#[must_use]
+pub fn sender_reports<'a>(
+    now: SimTime,
+    clock_rate: u32,
+    streams: impl Iterator<Item = &'a Outgoing>,
+) -> Vec<u8> {
     let elapsed = now.elapsed();
+    let ticks = u32::try_from(elapsed.as_nanos() * u128::from(clock_rate) / 1_000_000_000)
+        .expect("a run is shorter than 13 hours");
     let fraction = (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
     let ntp_time = NTP_START + (elapsed.as_secs() << 32) + fraction;
     let reports: Vec<Box<dyn Packet>> = streams
         .map(|stream| {
-            let (packet_count, octet_count, rtp_time) = stream.sent();
+            let (packet_count, octet_count) = stream.sent();
+            let rtp_time = stream.timestamp(ticks);
             let report = SenderReport {
                 ssrc: stream.ssrc(),
                 ntp_time,

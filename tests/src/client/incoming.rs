@@ -10,6 +10,7 @@ use sfu::packet::extension::Extension;
 use tools::simnet::time::SimTime;
 
 use super::feedback::Wish;
+use super::microphone;
 use super::session::{PayloadTypes, Session};
 use super::stamp::Stamp;
 use crate::codec::Codec;
@@ -36,10 +37,16 @@ pub struct Incoming {
     received: u32,
     first: i64,
     reported: (u32, i64),
+    /// The middle of the last sender report's NTP time, and when it came.
+    sender_report: Option<(u32, SimTime)>,
     /// With which number the server began, where known.
     pub first_sent: Option<u16>,
     /// What was decoded or heard, and when.
     pub played: Vec<(SimTime, Stamp)>,
+    /// The RTP timestamp of each of these.
+    pub timestamps: Vec<u32>,
+    /// Packets of sound that repeated the one before as in-band FEC.
+    pub with_fec: u32,
     /// What came once more as a redundant block, and when.
     pub again: Vec<(SimTime, Stamp)>,
     /// Payload bytes that arrived, resent ones included, and when.
@@ -86,8 +93,11 @@ impl Incoming {
             received: 0,
             first: 0,
             reported: (0, 0),
+            sender_report: None,
             first_sent: None,
             played: Vec::new(),
+            timestamps: Vec::new(),
+            with_fec: 0,
             again: Vec::new(),
             arrived: Vec::new(),
             repaired: 0,
@@ -181,14 +191,16 @@ impl Incoming {
         } else {
             Some(vec![packet.payload.as_slice()])
         };
-        // Each is a TOC byte and a stamp, the present one the last.
-        let stamps: Option<Vec<Stamp>> =
-            blocks.and_then(|it| it.iter().map(|block| Stamp::check(block.get(1..)?)).collect());
+        // Each has a stamp, the present one the last.
+        let stamp = |block: &&[u8]| microphone::opened(block).and_then(|(it, _)| Stamp::check(it));
+        let stamps: Option<Vec<Stamp>> = blocks.and_then(|it| it.iter().map(stamp).collect());
         let Some((stamp, again)) = stamps.as_deref().and_then(<[Stamp]>::split_last) else {
             return Some(format!("a voice was changed on the way: {:?}", packet.payload));
         };
         self.again.extend(again.iter().map(|stamp| (now, *stamp)));
         self.played.push((now, *stamp));
+        self.timestamps.push(packet.timestamp);
+        self.with_fec += u32::from(microphone::opened(&packet.payload).is_some_and(|(_, fec)| fec));
         source_complaint(packet, *stamp)
     }
 
@@ -217,6 +229,7 @@ impl Incoming {
             match self.decoder.picture(codecs[0], &packets) {
                 Ok(Some(stamp)) => {
                     self.played.push((now, stamp));
+                    self.timestamps.push(packets[0].timestamp);
                     if let Some(complaint) = source_complaint(&packets[0], stamp) {
                         return Some(complaint);
                     }
@@ -294,9 +307,19 @@ impl Incoming {
         });
     }
 
+    /// The server's sender report about this slot came.
+    pub fn sender_report(&mut self, now: SimTime, ntp: u64) {
+        let middle = u32::try_from(ntp >> 16 & 0xffff_ffff).expect("32 bits");
+        self.sender_report = Some((middle, now));
+    }
+
     /// What a receiver report says about this slot; `None` before the first packet (RFC 3550, appendix A.3).
-    pub fn report(&mut self) -> Option<ReceptionReport> {
+    pub fn report(&mut self, now: SimTime) -> Option<ReceptionReport> {
         self.next?;
+        let (last_sender_report, delay) = self.sender_report.map_or((0, 0), |(middle, at)| {
+            let delay = now.since(at).as_micros() * 65_536 / 1_000_000;
+            (middle, u32::try_from(delay).expect("reports come each second"))
+        });
         let (last_received, last_newest) = self.reported;
         let expected = u32::try_from(self.newest - last_newest).unwrap_or(0);
         let lost = expected.saturating_sub(self.received.saturating_sub(last_received));
@@ -309,6 +332,8 @@ impl Incoming {
             total_lost: all_expected.saturating_sub(self.received),
             last_sequence_number: u32::try_from(self.newest.rem_euclid(1 << 32))
                 .expect("a remainder"),
+            last_sender_report,
+            delay,
             ..ReceptionReport::default()
         })
     }

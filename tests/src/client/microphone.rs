@@ -24,6 +24,8 @@ pub struct Microphone {
     /// When the next packet is due.
     pub next_packet: SimTime,
     number: u32,
+    /// Each packet repeats the last one within itself.
+    has_fec: bool,
     /// The last frame, where each packet repeats it.
     repeated: Option<Vec<u8>>,
     opus: u8,
@@ -36,7 +38,23 @@ const PACKET: Duration = Duration::from_millis(20);
 const PAYLOAD: usize = 80;
 
 /// Fullband, 20 ms, mono, one frame (RFC 6716, section 3.1: configuration 31, code 0).
-const TOC: u8 = 31 << 3;
+const TOC: [u8; 1] = [31 << 3];
+
+/// The same of the hybrid kind (configuration 15), whose frame begins with two bits: this one has a voice, and the last one once more, as
+/// in-band FEC (RFC 6716, section 4.2.3 and 4.2.4).
+const TOC_WITH_FEC: [u8; 2] = [15 << 3, 0b1100_0000];
+
+/// The stamp of an Opus packet and what fills it up, and whether it is whole and repeats the last one as in-band FEC; `None` where it is
+/// too short.
+#[must_use]
+pub fn opened(packet: &[u8]) -> Option<(&[u8], bool)> {
+    let (toc, rest) = packet.split_first()?;
+    if *toc == TOC_WITH_FEC[0] {
+        let (flags, stamp) = rest.split_first()?;
+        return Some((stamp, *flags == TOC_WITH_FEC[1] && packet.len() == PAYLOAD));
+    }
+    Some((rest, false))
+}
 
 /// Redundant audio (RFC 2198): the last frame, where there is one, 20 ms back, then the present one.
 fn redundant(opus: u8, last: &[u8], frame: &[u8]) -> Vec<u8> {
@@ -68,6 +86,7 @@ impl Microphone {
             level: 127,
             next_packet: now,
             number: 0,
+            has_fec: session.devices.fec,
             repeated: is_red.then(Vec::new),
             opus: types.opus(),
         }
@@ -80,8 +99,8 @@ impl Microphone {
         }
         let (publication, number) = (self.publication, self.number);
         let stamp = Stamp { publication, layer: 0, number, needs: None, needs_below: false };
-        let mut payload = vec![TOC];
-        payload.extend(stamp.fill(PAYLOAD - 1));
+        let mut payload = if self.has_fec { TOC_WITH_FEC.to_vec() } else { TOC.to_vec() };
+        payload.extend(stamp.fill(PAYLOAD - payload.len()));
         if let Some(last) = &mut self.repeated {
             let redundant = redundant(self.opus, last, &payload);
             *last = std::mem::replace(&mut payload, redundant);
@@ -98,6 +117,6 @@ impl Microphone {
     /// A sender report.
     #[must_use]
     pub fn report(&self, now: SimTime) -> Vec<u8> {
-        feedback::sender_reports(now, std::iter::once(&self.stream))
+        feedback::sender_reports(now, 48_000, std::iter::once(&self.stream))
     }
 }

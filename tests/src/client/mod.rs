@@ -45,11 +45,14 @@ pub struct Client {
     /// One for each slot, in order of the slots.
     slots: Vec<Incoming>,
     arrivals: Arrivals,
+    feedbacks: u32,
     random: Random,
     next_tick: SimTime,
     next_report: SimTime,
     /// Switched off: neither sends nor receives, as if the machine were gone.
     is_silent: bool,
+    /// Asks for nothing that it lacks.
+    is_patient: bool,
     /// What was wrong with what came, in words.
     pub complaints: Vec<String>,
 }
@@ -74,6 +77,7 @@ impl Client {
             consent: Consent::new(now, &session),
             slots: session.slots.iter().map(|slot| Incoming::new(&session, slot)).collect(),
             arrivals: Arrivals::new(now),
+            feedbacks: 0,
             camera,
             microphone,
             session,
@@ -81,6 +85,7 @@ impl Client {
             next_report: now + REPORT,
             random,
             is_silent: false,
+            is_patient: false,
             complaints: Vec::new(),
         }
     }
@@ -101,6 +106,12 @@ impl Client {
     #[must_use]
     pub fn slots(&self) -> &[Incoming] {
         &self.slots
+    }
+
+    /// How many transport-wide feedbacks it has sent.
+    #[must_use]
+    pub const fn feedbacks(&self) -> u32 {
+        self.feedbacks
     }
 
     /// Ticks a second of an SSRC's timestamps; `None` for retransmissions.
@@ -186,6 +197,11 @@ impl Client {
         self.is_silent = true;
     }
 
+    /// Asks for nothing any more that it lacks, since a test does.
+    pub const fn ask_for_nothing(&mut self) {
+        self.is_patient = true;
+    }
+
     /// When [`Client::poll`] has something to do.
     #[must_use]
     pub fn next_event(&self) -> Option<SimTime> {
@@ -193,7 +209,7 @@ impl Client {
             return None;
         }
         let media = self.is_connected().then(|| {
-            let camera = self.camera.as_ref().map(Camera::next_frame);
+            let camera = self.camera.as_ref().map(Camera::next_event);
             let microphone = self.microphone.as_ref().map(|microphone| microphone.next_packet);
             let arrivals = self.arrivals.due();
             [camera, microphone, arrivals, Some(self.next_tick), Some(self.next_report)]
@@ -233,7 +249,8 @@ impl Client {
     fn send_feedback(&mut self, now: SimTime, out: &mut Vec<Vec<u8>>) {
         if now >= self.next_tick {
             self.next_tick = now + TICK;
-            for slot in &mut self.slots {
+            let slots = self.slots.iter_mut().filter(|_| !self.is_patient);
+            for slot in slots {
                 if let Some(wish) = slot.wish(now) {
                     out.push(self.cipher.seal_rtcp(&feedback::wish(
                         self.session.own_ssrc(),
@@ -246,6 +263,7 @@ impl Client {
         if self.arrivals.due().is_some_and(|due| now >= due) {
             for told in self.arrivals.feedback(now, self.session.own_ssrc()) {
                 out.push(self.cipher.seal_rtcp(&told));
+                self.feedbacks += 1;
             }
         }
         if now >= self.next_report {
@@ -257,7 +275,8 @@ impl Client {
             for sender in senders.into_iter().flatten() {
                 out.push(self.cipher.seal_rtcp(&sender));
             }
-            let received: Vec<_> = self.slots.iter_mut().filter_map(Incoming::report).collect();
+            let received: Vec<_> =
+                self.slots.iter_mut().filter_map(|slot| slot.report(now)).collect();
             for some in received.chunks(feedback::REPORTS_MAX) {
                 out.push(
                     self.cipher
@@ -326,6 +345,11 @@ impl Client {
         };
         let mut out = Vec::new();
         for request in requests {
+            if let Request::Sent { ssrc, ntp, .. } = request
+                && let Some(slot) = self.slots.iter_mut().find(|slot| slot.ssrc() == ssrc)
+            {
+                slot.sender_report(now, ntp);
+            }
             if let Some(camera) = &mut self.camera {
                 match &request {
                     Request::Keyframe { ssrc } => {
@@ -344,6 +368,11 @@ impl Client {
             }
         }
         out
+    }
+
+    /// Seals RTCP that a test writes itself.
+    pub fn say(&mut self, rtcp: &[u8]) -> Vec<u8> {
+        self.cipher.seal_rtcp(rtcp)
     }
 
     fn complain(&mut self, now: SimTime, what: &str) {

@@ -18,7 +18,6 @@ pub struct Outgoing {
     repair: Option<Repair>,
     packets: u32,
     octets: u32,
-    last_timestamp: u32,
 }
 
 /// How a stream is sent again (RFC 4588).
@@ -53,7 +52,6 @@ impl Outgoing {
             repair: None,
             packets: 0,
             octets: 0,
-            last_timestamp: 0,
         }
     }
 
@@ -84,7 +82,6 @@ impl Outgoing {
         more: &[(u8, Vec<u8>)],
         payload: Vec<u8>,
     ) -> Rtp {
-        self.last_timestamp = self.timestamp_offset.wrapping_add(ticks);
         self.packets = self.packets.wrapping_add(1);
         self.octets =
             self.octets.wrapping_add(u32::try_from(payload.len()).expect("a packet is short"));
@@ -92,7 +89,7 @@ impl Outgoing {
             marker,
             payload_type: self.payload_type,
             sequence: self.sequence,
-            timestamp: self.last_timestamp,
+            timestamp: self.timestamp(ticks),
             ssrc: self.ssrc,
             csrcs: Vec::new(),
             extensions: self.extensions.iter().chain(more).cloned().collect(),
@@ -128,9 +125,15 @@ impl Outgoing {
         Some(packet)
     }
 
-    /// Packets and payload bytes sent, and the last timestamp: what a sender report says.
+    /// Packets and payload bytes sent: what a sender report says.
     #[must_use]
-    pub const fn sent(&self) -> (u32, u32, u32) {
-        (self.packets, self.octets, self.last_timestamp)
+    pub const fn sent(&self) -> (u32, u32) {
+        (self.packets, self.octets)
+    }
+
+    /// The timestamp of the moment so many ticks after moment 0.
+    #[must_use]
+    pub const fn timestamp(&self, ticks: u32) -> u32 {
+        self.timestamp_offset.wrapping_add(ticks)
     }
 }

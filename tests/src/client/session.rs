@@ -24,6 +24,10 @@ pub struct Person(pub u8);
 pub struct Devices {
     /// A picture.
     pub camera: bool,
+    /// What it is of: a face, or a screen that is shared.
+    pub picture: Source,
+    /// How much later than the lowest encoding the others of it arrive.
+    pub skew: Duration,
     /// What the camera sends; any codec is received.
     pub codec: Codec,
     /// Three spatial and three temporal layers of VP9 or AV1, in place of what the codec has by itself.
@@ -32,6 +36,8 @@ pub struct Devices {
     pub microphone: bool,
     /// Sound is sent as redundant audio.
     pub red: bool,
+    /// Sound is sent with in-band FEC.
+    pub fec: bool,
     /// Sound is received as redundant audio, too.
     pub hears_red: bool,
     /// How the camera answers who asks it for a keyframe.
@@ -85,10 +91,13 @@ impl Devices {
     /// Camera, microphone, three slots for sound and four for pictures.
     pub const ALL: Self = Self {
         camera: true,
+        picture: Source::Camera,
+        skew: Duration::ZERO,
         codec: Codec::Vp8,
         svc: None,
         microphone: true,
         red: false,
+        fec: false,
         hears_red: false,
         hearing: Hearing::Good,
         decodes: None,
@@ -316,8 +325,8 @@ fn camera(person: Person, payloads: PayloadTypes, devices: Devices) -> Publicati
     let ssrc = camera_ssrc(person, 0);
     let only = Encoding { rid: None, ssrc: Some(Ssrc(ssrc)), rtx: Some(Ssrc(ssrc + 10)) };
     PublicationSpec {
-        id: person.publication(Source::Camera),
-        source: Source::Camera,
+        id: person.publication(devices.picture),
+        source: devices.picture,
         mid: mid(CAMERA_MID),
         payloads: vec![picture_map(payloads, codec)],
         extensions: extensions(person),

@@ -4,6 +4,7 @@
 //! back. [`decoder`] decodes as a receiver would, each picture whole, unchanged, with everything it needs; what that means
 //! for a codec is in the file of the codec.
 
+pub mod again;
 pub mod av1;
 pub mod decoder;
 pub mod descriptor;

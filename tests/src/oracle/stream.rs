@@ -133,6 +133,13 @@ impl Stream {
         late.into_iter().map(|it| Duration::from_micros((it - first).unsigned_abs())).collect()
     }
 
+    /// When the packet with the highest number was sent, and that number.
+    #[must_use]
+    pub fn newest(&self) -> Option<(SimTime, u16)> {
+        let (index, (at, _)) = self.sent.last_key_value()?;
+        Some((*at, u16::try_from(index.rem_euclid(1 << 16)).ok()?))
+    }
+
     /// How many pictures packets were sent of between `from` and `to`, the first included.
     #[must_use]
     pub fn pictures(&self, from: SimTime, to: SimTime) -> usize {

@@ -4,7 +4,7 @@ use sfu::Source;
 use sfu::command::Pictures;
 use sfu::event::Reason;
 use simulcast::Bitrate;
-use tests::client::Devices;
+use tests::client::{Devices, feedback};
 use tests::codec::Codec;
 use tests::meeting::Meeting;
 use tests::plan::{Link, Step, WIDE, ms, run, run_on, secs};
@@ -68,6 +68,34 @@ fn a_link_for_sound_alone_carries_sound_alone() {
                 Step::Hears { who: BOB, of: ALICE, percent: 99 },
             ],
         );
+    }
+}
+
+/// Whoever only hears tells what arrived, and what it would take, as browsers do: nothing is estimated before there is a picture.
+#[test]
+fn sound_alone_costs_no_estimate() {
+    for seed in SEEDS {
+        let mut meeting = Meeting::new(seed);
+        let ears = Devices { camera: false, microphone: false, ..Devices::ALL };
+        meeting.join(ALICE, Devices { camera: false, ..Devices::ALL }, WIDE, WIDE);
+        meeting.join(BOB, ears, WIDE, WIDE);
+        meeting.client(ALICE).speak(20);
+        for _ in 0..5 {
+            meeting.run(secs(1));
+            let client = &meeting.seat(BOB).client;
+            let slots = client.slots().iter().map(|slot| slot.ssrc()).collect();
+            let remb = feedback::remb(client.session().own_ssrc(), slots, 500_000.0);
+            meeting.say(BOB, &remb);
+        }
+        meeting.run(secs(1));
+        let client = &meeting.seat(BOB).client;
+        let heard: usize = client.slots().iter().map(|slot| slot.played.len()).sum();
+        assert!(heard > 200, "seed {seed}: {heard}");
+        assert!(client.feedbacks() > 20, "seed {seed}: {}", client.feedbacks());
+        assert_eq!(meeting.estimate(BOB), None, "seed {seed}");
+        meeting.join(CAROL, Devices::ALL, WIDE, WIDE);
+        meeting.run(secs(2));
+        assert!(meeting.estimate(BOB).is_some(), "seed {seed}");
     }
 }
 
@@ -151,14 +179,15 @@ fn a_paused_picture_in_one_size_comes_back_with_or_without_sound() {
     }
 }
 
-/// A picture that nearly stands still for a minute, as a shared screen does between two slides: what the link carries is not forgotten,
+/// A shared screen that nearly stands still for a minute, between two slides: what the link carries is not forgotten,
 /// and the next slide of 100 KB is there within half a second on 5 Mbit/s.
 #[test]
 fn a_slide_after_a_minute_of_silence_is_there_within_half_a_second() {
     let only_eyes = Devices { camera: false, microphone: false, ..Devices::ALL };
     for seed in SEEDS {
         let mut meeting = Meeting::new(seed);
-        let screen = Devices { microphone: false, ..Devices::sending(Codec::Vp9) };
+        let picture = Source::Screen;
+        let screen = Devices { microphone: false, picture, ..Devices::sending(Codec::Vp9) };
         meeting.join(ALICE, screen, WIDE, WIDE);
         meeting.join(BOB, only_eyes, WIDE, Link { kbps: 5_000, ..WIDE });
         meeting.run(secs(10));
@@ -170,7 +199,7 @@ fn a_slide_after_a_minute_of_silence_is_there_within_half_a_second() {
         let now = meeting.now();
         let slide = meeting.client(ALICE).change_slide(now, 100_000).expect("a camera");
         meeting.run(secs(2));
-        let of = ALICE.publication(Source::Camera).0;
+        let of = ALICE.publication(picture).0;
         let slots = meeting.seat(BOB).client.slots().iter();
         let mut seen = slots.flat_map(|slot| &slot.played);
         let seen = seen.find(|(_, stamp)| stamp.number == slide && stamp.publication == of);

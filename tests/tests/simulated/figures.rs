@@ -77,13 +77,14 @@ fn estimate_and_target_are_counted_once_a_second_in_their_bands() {
             Step::Joins { who: ALICE, with: Devices::ALL },
             Step::Joins { who: BOB, with: only_eyes },
             Step::Downlink { of: BOB, link: narrow },
-            Step::Run(secs(30)),
+            Step::Run(secs(40)),
         ];
         let (_, counters) = meeting(seed, &steps);
         let total = counters.estimates.total();
-        assert!((28..=30).contains(&total), "seed {seed}: {total}");
+        assert!((38..=40).contains(&total), "seed {seed}: {total}");
         assert_eq!(counters.targets.total(), total, "seed {seed}");
-        // Alice's middle encoding fits into 0.8 Mbit/s and her top one does not: so for most of the time, once that is found out.
+        // Alice's middle encoding fits into 0.8 Mbit/s and her top one does not: so for most of the time, once that is found out, for
+        // which a step that is taken back too soon waits ten seconds more.
         let between = |histogram: &[(&str, u64)], low: &str, high: &str| {
             let up_to = |bound| histogram.iter().find(|(it, _)| *it == bound).expect("bound").1;
             up_to(high) - up_to(low)
@@ -92,7 +93,7 @@ fn estimate_and_target_are_counted_once_a_second_in_their_bands() {
         let targets: Vec<_> = counters.targets.cumulated().collect();
         let estimates = between(&estimates, "600000", "1200000");
         let targets = between(&targets, "300000", "1200000");
-        assert!(estimates >= 20 && targets >= 20, "seed {seed}: {estimates}, {targets}");
+        assert!(estimates >= 30 && targets >= 22, "seed {seed}: {estimates}, {targets}");
     }
 }
 

@@ -26,7 +26,9 @@ export async function play(stage) {
   const playing = wide.of("camera").filter((one) => one.reason !== "paused").length / wide.of("camera").length;
   console.log(`at 0.25 Mbit/s not paused for ${(playing * 100).toFixed(0)} % of the time, ${wide.rate.toFixed(1)} pictures a second; at 0.1 ${paused.grown("camera", "frames")} pictures`);
   console.log(`of the sound ${concealed.map((share) => `${(share * 1_000).toFixed(2)} ‰`).join(", then ")} concealed, ${recording.grown("microphone", "lost")} packets lost`);
-  assert.equal(wide.share(180), 1, "180 lines, where there is a picture");
+  // A paused picture keeps the height of its last frame.
+  const pictures = wide.of("camera").filter((one, place, all) => place > 0 && one.frames > all[place - 1].frames);
+  assert.ok(pictures.length > 0 && pictures.every((one) => one.height === 180), "180 lines play");
   assert.equal(paused.grown("camera", "frames"), 0, "the picture is paused");
   assert.ok(paused.of("camera").every((one) => one.reason === "paused"), "the page is told why");
   for (const share of concealed) assert.ok(share <= CONCEALED_MAX, "the sound is whole");

@@ -289,12 +289,12 @@ impl Shard {
             } else if let (Some(target), Some(publication)) = (target, publication) {
                 let lines = slot.view.height;
                 outcome = subscription.aim(now, target, publication, lines, round_trip);
-                due = subscription.deadline().into_iter().fold(due, Instant::min);
+                due = subscription.descent.deadline().into_iter().fold(due, Instant::min);
                 let layers = (before.layer, outcome.layer);
                 count_change(&mut self.counters, layers, target, publication.spread());
                 let is_other = subscription.demand != wanted;
                 watched.push((subscription.publication, subscription.demand, is_other));
-                if target.layer.is_none() || subscription.gave_up() {
+                if target.layer.is_none() || subscription.descent.has_given_up() {
                     paused.push(slot.spec.id);
                 }
                 if subscription.selector.wants_keyframe().is_some() {

@@ -4,6 +4,7 @@
 //! publication ─► Slot::offer: Selector (Forward or Drop), Rewriter ─► Outgoing ─► pacer ─► Slot::write ─► sealed
 //! ```
 
+pub mod descent;
 pub mod forward;
 pub mod padding;
 pub mod report;
@@ -24,6 +25,7 @@ use crate::media::{
 use crate::publication::demand::Demand;
 use crate::publication::hindrance::{Lack, Shortage};
 use crate::publication::{Publication, PublicationKey};
+use descent::Descent;
 use forward::FlowingLayer;
 
 /// A publication assigned to a slot.
@@ -45,19 +47,9 @@ pub struct Subscription {
     pub demand: Demand,
     /// The encoding that flowed before the last switch, straight into which it led: its late packets may still go.
     pub before: Option<u8>,
-    descent: Descent,
+    /// How it is let go of, where its link does not carry it.
+    pub descent: Descent,
     carriages: ArrayVec<Option<Carriage>, PAYLOADS_MAX>,
-}
-
-/// A step down to a smaller encoding that a link asks for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Descent {
-    /// There is none.
-    None,
-    /// Of what flows the least goes on, until then.
-    Until(Instant),
-    /// The smaller encoding's keyframe did not come in time: the picture waits for it.
-    GivenUp,
 }
 
 /// How a payload type of the publication travels in the slot.
@@ -125,7 +117,7 @@ impl Subscription {
             outcome: Outcome::of(reason),
             demand,
             before: None,
-            descent: Descent::None,
+            descent: Descent::default(),
             carriages,
         }
     }
@@ -164,7 +156,8 @@ impl Subscription {
         round_trip: Duration,
     ) -> Outcome {
         self.selector.set_target(target.layer);
-        self.descend(now, target, round_trip);
+        let is_urgent = target.reason == allocator::Reason::Budget;
+        self.descent.follow(now, &mut self.selector, is_urgent, round_trip);
         let flows = self.selector.current();
         let wanted = [target.layer, target.next, flows];
         self.demand = wanted
@@ -192,44 +185,10 @@ impl Subscription {
         Outcome { reason, layer, wanted, short_by: target.short_by }
     }
 
-    /// Where the link does not carry what flows, only the lowest temporal layer of that goes on until the smaller encoding's keyframe is
-    /// here, and after a while not even that. A view that became smaller is no such haste.
-    fn descend(&mut self, now: Instant, target: &Target, round_trip: Duration) {
-        if self.selector.descends() && target.reason == allocator::Reason::Budget {
-            self.selector.thin_out();
-            let until = match self.descent {
-                Descent::Until(until) => until,
-                Descent::None | Descent::GivenUp => now + round_trip + DESCENT_MAX,
-            };
-            self.descent = Descent::Until(until);
-            if until <= now {
-                self.selector.interrupt();
-                self.descent = Descent::GivenUp;
-            }
-        } else if self.descent != Descent::GivenUp || !self.selector.waits() {
-            self.descent = Descent::None;
-        }
-    }
-
-    /// When what flows is given up.
-    #[must_use]
-    pub const fn deadline(&self) -> Option<Instant> {
-        match self.descent {
-            Descent::Until(until) => Some(until),
-            Descent::None | Descent::GivenUp => None,
-        }
-    }
-
-    /// Whether nothing of what flowed is to be sent any more, since the link does not carry it, and nothing of what it carries is here.
-    #[must_use]
-    pub fn gave_up(&self) -> bool {
-        self.descent == Descent::GivenUp
-    }
-
     /// Why it gets what it gets: what keeps it from beginning, then what keeps it from going on, then what keeps it small.
     fn reason(&self, target: &Target, publication: &Publication, lack: Lack) -> Reason {
         let in_vain = |layer| publication.is_deaf(self.selector.encoding_of(layer));
-        if self.gave_up() || self.selector.wants_keyframe().is_some_and(in_vain) {
+        if self.descent.has_given_up() || self.selector.wants_keyframe().is_some_and(in_vain) {
             return Reason::Keyframe;
         }
         if self.selector.flowing_encoding().is_some_and(|flows| publication.is_lossy(flows)) {
@@ -287,10 +246,6 @@ impl Carriage {
         }
     }
 }
-
-/// Beside a round trip, for a keyframe: what an encoder needs until its next picture, with some queue on the way. By then the link that
-/// does not carry even the lowest temporal layer of what flows has a queue of as much.
-const DESCENT_MAX: Duration = Duration::from_millis(150);
 
 /// Payload maps of one m-line: Chromium offers 14 for pictures.
 pub const PAYLOADS_MAX: usize = 24;

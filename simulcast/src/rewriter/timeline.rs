@@ -44,7 +44,8 @@ const PICTURE_CLOCK: u32 = 90_000;
 /// The part of the lead's distance that it loses with each frame: about 4 s of pictures, so that it follows a clock
 /// that drifts, and yet remembers the fast packets of the last seconds.
 const LEAD_DECAY: i64 = 128;
-/// A switch takes back at most this part of a second, and gives back no more than that or a frame: less than a frame, at any frame rate below 100.
+/// A switch takes back at most this part of a second, less than a frame at any frame rate below 100, and gives back no more than that
+/// or a frame.
 const TAKEN_BACK: i64 = 100;
 /// More than this part of a second is not given back: layers of one camera arrive less far apart, and a clock that leapt is forgotten.
 const GIVEN_BACK: i64 = 10;

@@ -8,7 +8,7 @@ use super::stream::STREAM;
 /// Between which addresses a datagram travels.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Path {
-    /// Which of the shard's sockets; from [`STREAM`] on, which of its TCP listeners.
+    /// Which of the shard's sockets; from 128 on, which of its TCP listeners.
     pub local: u8,
     /// The other end.
     pub remote: SocketAddr,

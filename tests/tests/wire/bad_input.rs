@@ -15,7 +15,7 @@ use super::forwarding::play;
 use super::participant::{Camera, Participant};
 use super::server::Server;
 use super::socket::Socket;
-use super::storm;
+use super::{storm, streams};
 
 /// Sends text and gives the error that answers it.
 async fn error_of(socket: &mut Socket, text: &str) -> Value {
@@ -78,6 +78,9 @@ const TALK: Duration = Duration::from_secs(5);
 
 /// At 10,000 a second this ends shortly before the talk does.
 const FORGERIES: u32 = 45_000;
+
+/// Lengths of frames that are tried, each over a connection of its own.
+const LENGTHS: u16 = 2_048;
 
 /// Kibibytes by which the server may grow meanwhile: what Eve's joins and messages need, some pages of every thread's, and nothing that
 /// grows with a storm of 30 MB.
@@ -150,15 +153,14 @@ async fn wrong_messages(server: &Server) {
     assert_eq!(socket.expect_close().await, Some(4008));
 }
 
-/// The numbers of `confab_dropped_total`, by reason.
-async fn drops(server: &Server) -> BTreeMap<String, u64> {
+/// The numbers of a metric, by what its only label says.
+async fn counts(server: &Server, metric: &str) -> BTreeMap<String, u64> {
     let metrics = server.get("/metrics").await.expect("metrics");
-    let drops = metrics.lines().filter_map(|line| {
-        let (reason, count) =
-            line.strip_prefix("confab_dropped_total{reason=\"")?.split_once("\"} ")?;
-        Some((reason.to_owned(), count.parse().ok()?))
+    let counts = metrics.lines().filter_map(|line| {
+        let (label, count) = line.strip_prefix(metric)?.strip_prefix('{')?.split_once("\"} ")?;
+        Some((label.split_once('"')?.1.to_owned(), count.parse().ok()?))
     });
-    drops.collect()
+    counts.collect()
 }
 
 /// The sound that came is what was sent from its first packet to its last, without a hole.
@@ -185,7 +187,7 @@ async fn two_who_talk_notice_nothing_of_what_others_send() {
     let mut sender = Participant::join(server.http, "wire", "Sam", Camera::One).await;
     let packets: Vec<Timed> =
         capture::packets().into_iter().take_while(|(at, _)| *at < TALK).collect();
-    let before = drops(&server).await;
+    let before = counts(&server, "confab_dropped_total").await;
     let memory = server.memory();
     tokio::join!(
         play(&sender, &packets, |packet| packet.ssrc == AUDIO),
@@ -200,7 +202,7 @@ async fn two_who_talk_notice_nothing_of_what_others_send() {
     assert_no_loss(&mut receiver, sent);
     // The media thread tells its counters once a second. The talk itself is dropped for none of these reasons.
     until("every forgery is counted", Duration::from_secs(5), async || {
-        let after = drops(&server).await;
+        let after = counts(&server, "confab_dropped_total").await;
         let grown = storm::REASONS.map(|reason| after[reason] - before[reason]);
         let is_all = grown.iter().sum::<u64>() == u64::from(FORGERIES);
         (is_all && grown.iter().all(|count| *count > 0)).then_some(())
@@ -214,6 +216,32 @@ async fn two_who_talk_notice_nothing_of_what_others_send() {
             .collect();
         assert!(others.is_empty(), "{others:?}");
     }
+    sender.close().await;
+    receiver.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_talk_notice_nothing_of_what_comes_over_tcp() {
+    let mut server = Server::start().await;
+    let mut receiver = Participant::join(server.http, "tcp", "Mira", Camera::One).await;
+    let sender = Participant::join(server.http, "tcp", "Sam", Camera::One).await;
+    let packets: Vec<Timed> =
+        capture::packets().into_iter().take_while(|(at, _)| *at < TALK).collect();
+    let memory = server.memory();
+    let ((), too_long) = tokio::join!(
+        play(&sender, &packets, |packet| packet.ssrc == AUDIO),
+        streams::rage(&server, LENGTHS, 1),
+    );
+    assert!(server.is_alive());
+    let grown = server.memory().saturating_sub(memory);
+    assert!(grown <= GROWTH_MAX, "the server grew by {grown} KiB");
+    let sent = packets.iter().filter(|(_, packet)| packet.ssrc == AUDIO).count();
+    assert_no_loss(&mut receiver, sent);
+    until("every frame that is too long is counted", Duration::from_secs(5), async || {
+        let ended = counts(&server, "confab_tcp_connections_ended_total").await;
+        (ended["too_long"] == too_long).then_some(())
+    })
+    .await;
     sender.close().await;
     receiver.close().await;
 }

@@ -12,5 +12,6 @@ mod process;
 mod server;
 mod socket;
 mod storm;
+mod streams;
 mod ten;
 mod tunnel;

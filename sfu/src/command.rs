@@ -176,6 +176,12 @@ pub struct Voice {
 impl Voice {
     /// Of somebody of whom nothing is known to be on.
     pub const SILENT: Self = Self { muted: true, deafened: false, camera: false, screen: false };
+
+    /// How many pictures are on, 0 to 2.
+    #[must_use]
+    pub fn pictures(&self) -> usize {
+        usize::from(self.camera) + usize::from(self.screen)
+    }
 }
 
 impl Default for Voice {

@@ -65,6 +65,9 @@ pub enum Error {
     /// The channel holds as many people as it may.
     #[error("this channel is full")]
     ChannelFull,
+    /// As many cameras and screens are on in the channel as may be.
+    #[error("as many cameras and screens are on in this channel as may be")]
+    PicturesFull,
     /// The server holds as many people as it may.
     #[error("this server is full")]
     ServerFull,
@@ -117,6 +120,9 @@ impl Error {
             Self::Unsupported => ("unsupported", Peer, StatusCode::NOT_ACCEPTABLE, None),
             Self::TooMany => ("too_many", Peer, StatusCode::TOO_MANY_REQUESTS, Some(4008)),
             Self::ChannelFull => ("channel_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::PicturesFull => {
+                ("pictures_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None)
+            }
             Self::ServerFull => ("server_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None),
             Self::MediaLost(_) => ("media_lost", Peer, StatusCode::GONE, None),
             Self::Internal(_) => ("internal", Confab, StatusCode::INTERNAL_SERVER_ERROR, None),
@@ -188,6 +194,7 @@ mod tests {
             Error::Unsupported,
             Error::TooMany,
             Error::ChannelFull,
+            Error::PicturesFull,
             Error::ServerFull,
             Error::MediaLost(LostReason::Closed),
             Error::Internal(""),

@@ -13,6 +13,7 @@ use sfu::packet::extension::{Extension, ExtensionIds};
 use sfu::transport::dtls::Fingerprint;
 
 use super::format::Carries;
+use super::preference::Preference;
 use super::read::Offer;
 use super::section::{OfferedExtension, Payload, Rtp, Section};
 use super::write::{Accepted, Answer, AnswerSection, Body, Stream};
@@ -35,6 +36,8 @@ pub struct Policy {
     pub candidates: Vec<SocketAddr>,
     /// Of the server's certificate.
     pub fingerprint: Fingerprint,
+    /// Which media clients are to send.
+    pub preference: Preference,
 }
 
 /// What the answers of a connection have fixed so far.
@@ -201,6 +204,7 @@ pub fn negotiate(
         offered.clone().any(|rtp| rtp.kind == MediaKind::Video && !rtp.payloads.is_empty());
     let mut round = Round {
         tracks,
+        preference: &policy.preference,
         pictures,
         before: agreed,
         next: Agreed {
@@ -269,6 +273,7 @@ fn check_tracks(offer: &Offer, tracks: &[Track]) -> Result<(), SdpError> {
 /// One offer being answered.
 struct Round<'a> {
     tracks: &'a [Track],
+    preference: &'a Preference,
     pictures: bool,
     before: &'a Agreed,
     next: Agreed,
@@ -290,16 +295,15 @@ enum Part {
 
 impl Round<'_> {
     fn answer(&mut self, section: &Section) -> Result<AnswerSection, SdpError> {
-        let body = match &section.rtp {
-            Some(rtp)
-                if rtp
-                    .payloads
-                    .iter()
-                    .any(|payload| matches!(payload.carries, Carries::Media(_))) =>
-            {
-                Body::Accepted(Box::new(self.accept(section.mid, rtp)?))
+        let accepted = section.rtp.as_ref().map(|rtp| self.preference.accepted(&rtp.payloads));
+        let carried = accepted.filter(|payloads| {
+            payloads.iter().any(|payload| matches!(payload.carries, Carries::Media(_)))
+        });
+        let body = match (&section.rtp, carried) {
+            (Some(rtp), Some(payloads)) => {
+                Body::Accepted(Box::new(self.accept(section.mid, rtp, payloads)?))
             }
-            Some(_) | None => Body::Rejected(section.formats.clone()),
+            (Some(_) | None, _) => Body::Rejected(section.formats.clone()),
         };
         Ok(AnswerSection {
             media: section.media.clone(),
@@ -321,12 +325,17 @@ impl Round<'_> {
         }
     }
 
-    fn accept(&mut self, mid: Mid, rtp: &Rtp) -> Result<Accepted, SdpError> {
+    fn accept(
+        &mut self,
+        mid: Mid,
+        rtp: &Rtp,
+        payloads: Vec<Payload>,
+    ) -> Result<Accepted, SdpError> {
         let part = self.part(mid, rtp);
         let transport_wide = rtp.kind == MediaKind::Video || self.pictures;
         let mut accepted = Accepted {
             direction: Direction::Inactive,
-            payloads: rtp.payloads.clone(),
+            payloads,
             extensions: rtp.extensions.clone(),
             rids: Vec::new(),
             simulcast: rtp.simulcast,
@@ -371,6 +380,7 @@ impl Round<'_> {
                 MediaKind::Audio => Source::Microphone,
                 MediaKind::Video => Source::Camera,
             });
+        self.preference.declare(rtp.kind, &mut accepted.payloads);
         let id = match earlier {
             Some(earlier) => earlier.id,
             None => PublicationId(self.draw.identifier(&mut self.taken)),

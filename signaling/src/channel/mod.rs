@@ -1,5 +1,7 @@
 //! A voice channel: one task that owns its roster and sessions.
 
+mod switches;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,6 @@ use crate::presence::Presence;
 use crate::sdp::negotiate::{Policy, Track};
 use crate::session::{Ask, Session};
 use crate::slots::Slots;
-use sfu::command::Voice;
 
 /// A way to a channel's task; cheap to clone. The task ends when the channel is empty and the last of these is gone.
 #[derive(Clone, Debug)]
@@ -78,6 +79,8 @@ pub struct Founding {
     pub name: ChannelName,
     /// The most participants.
     pub people_max: usize,
+    /// The most cameras and screens that are on at once.
+    pub pictures_max: usize,
     /// Participants by which one shard may be ahead before the channel grows to another.
     pub spread: usize,
     /// The media plane.
@@ -399,18 +402,6 @@ impl Room {
             session.await_commands(exchange, ids);
         }
         Ok(())
-    }
-
-    async fn voice(&mut self, participant: ParticipantId, voice: Voice) -> Outcome {
-        let Some(session) =
-            self.sessions.get_mut(&participant).filter(|session| session.voice != voice)
-        else {
-            return Ok(());
-        };
-        let command = session.set_voice(voice);
-        let person = session.person();
-        self.tell_all(&Notice::Changed(person));
-        self.commands(command).await
     }
 
     async fn commands(&self, command: Option<Command>) -> Outcome {

@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use sfu::event::LostReason;
 use thiserror::Error;
 
 use crate::sdp::SdpError;
+use crate::token::refusal::Refusal;
 
 /// Whose mistake it is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -71,6 +73,15 @@ pub enum Error {
     /// The server holds as many people as it may.
     #[error("this server is full")]
     ServerFull,
+    /// More tracks than the client may send.
+    #[error("this offer has more tracks than you may send")]
+    TracksFull,
+    /// What a token does not grant, or that there is no good one.
+    #[error("{0}")]
+    Denied(Refusal),
+    /// Somebody who is not in the channel.
+    #[error("nobody in this channel has that id")]
+    NoSuchParticipant,
     /// The media connection ended.
     #[error("{0}")]
     MediaLost(LostReason),
@@ -124,6 +135,24 @@ impl Error {
                 ("pictures_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None)
             }
             Self::ServerFull => ("server_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::TracksFull => ("tracks_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::Denied(Refusal::Missing) => ("no_token", Peer, StatusCode::UNAUTHORIZED, None),
+            Self::Denied(Refusal::Expired) => {
+                ("token_expired", Peer, StatusCode::UNAUTHORIZED, None)
+            }
+            Self::Denied(Refusal::Channel | Refusal::Tenant | Refusal::NotGranted(_)) => {
+                ("not_granted", Peer, StatusCode::FORBIDDEN, None)
+            }
+            Self::Denied(
+                Refusal::Malformed(_)
+                | Refusal::Algorithm
+                | Refusal::Key
+                | Refusal::Signature
+                | Refusal::Claim { .. }
+                | Refusal::NotYet
+                | Refusal::FromTheFuture,
+            ) => ("bad_token", Peer, StatusCode::UNAUTHORIZED, None),
+            Self::NoSuchParticipant => ("no_such_participant", Peer, StatusCode::NOT_FOUND, None),
             Self::MediaLost(_) => ("media_lost", Peer, StatusCode::GONE, None),
             Self::Internal(_) => ("internal", Confab, StatusCode::INTERNAL_SERVER_ERROR, None),
             Self::ForeignHost => ("foreign_host", Peer, StatusCode::FORBIDDEN, None),
@@ -137,6 +166,12 @@ impl Error {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         self.face().fault
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Denied(refusal)
     }
 }
 
@@ -168,7 +203,17 @@ struct Body {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let Face { code, fault, status, close: _ } = self.face();
-        (status, Json(Body { code, fault, message: self.to_string() })).into_response()
+        let answer = (status, Json(Body { code, fault, message: self.to_string() }));
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 6750, section 3: an error is named where there was a token.
+            let challenge = if self == Self::Denied(Refusal::Missing) {
+                "Bearer"
+            } else {
+                "Bearer error=\"invalid_token\""
+            };
+            return ([(WWW_AUTHENTICATE, challenge)], answer).into_response();
+        }
+        answer.into_response()
     }
 }
 
@@ -196,6 +241,12 @@ mod tests {
             Error::ChannelFull,
             Error::PicturesFull,
             Error::ServerFull,
+            Error::TracksFull,
+            Error::Denied(Refusal::Missing),
+            Error::Denied(Refusal::Expired),
+            Error::Denied(Refusal::Signature),
+            Error::Denied(Refusal::Channel),
+            Error::NoSuchParticipant,
             Error::MediaLost(LostReason::Closed),
             Error::Internal(""),
         ];

@@ -8,9 +8,14 @@ use std::process::ExitCode;
 use signaling::config::flags::{self, Given, Task};
 use signaling::config::layers::Composed;
 use signaling::config::{Config, document};
+use signaling::token::{now, reread};
 use signaling::{Server, outward};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -21,6 +26,7 @@ async fn main() -> ExitCode {
     let done = match flags::read(std::env::args(), environment) {
         Ok(Task::Serve(given)) => serve(given).await,
         Ok(Task::CheckConfig(given)) => check(given),
+        Ok(Task::Token(request)) => request.mint(now()).map(|token| say(&token)),
         Ok(Task::DocumentConfig) => {
             say(document::written().trim_end());
             Ok(())
@@ -59,6 +65,9 @@ fn filter(composed: &Composed) -> Result<EnvFilter, String> {
 fn check(given: Given) -> Result<(), String> {
     let (composed, config) = configure(given)?;
     config.check().map_err(|error| error.to_string())?;
+    if let Some(keys) = &config.keys {
+        reread::read(keys).map_err(|error| error.to_string())?;
+    }
     filter(&composed)?;
     let mut text = String::new();
     for oddity in &composed.oddities {
@@ -76,7 +85,9 @@ fn check(given: Given) -> Result<(), String> {
 async fn serve(given: Given) -> Result<(), String> {
     let (composed, config) = configure(given)?;
     let filter = filter(&composed)?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let written =
+        fmt::layer().with_writer(io::stderr).with_filter(filter.and(filter_fn(is_ours_to_tell)));
+    tracing_subscriber::registry().with(written).init();
     for oddity in &composed.oddities {
         tracing::warn!("{oddity}");
     }
@@ -94,6 +105,11 @@ async fn serve(given: Given) -> Result<(), String> {
     } else {
         Ok(())
     }
+}
+
+/// Whether the log may have it. At `trace` the library of WebSockets writes down what people send, and that has their tokens.
+fn is_ours_to_tell(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::DEBUG || !metadata.target().starts_with("tungstenite")
 }
 
 /// One line to standard output. A reader that has gone away is no reason to stop serving.

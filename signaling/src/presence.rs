@@ -14,6 +14,8 @@ use crate::link::Outbox;
 use crate::media::Media;
 use crate::name::{ChannelName, PersonName};
 use crate::sdp::negotiate::Policy;
+use crate::token::Access;
+use crate::token::grant::Grant;
 
 /// A way to the task; cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,6 +23,7 @@ pub struct Presence {
     calls: mpsc::Sender<Call>,
     places: Arc<Semaphore>,
     participants_max: usize,
+    access: Access,
 }
 
 #[derive(Debug)]
@@ -36,10 +39,16 @@ enum Call {
 impl Presence {
     /// Starts the task.
     #[must_use]
-    pub fn start(limits: Limits, media: Media, policies: Arc<[Policy]>, draw: Draw) -> Self {
+    pub fn start(
+        limits: Limits,
+        media: Media,
+        policies: Arc<[Policy]>,
+        access: Access,
+        draw: Draw,
+    ) -> Self {
         let (calls, incoming) = mpsc::channel(CALLS_MAX);
         let places = Arc::new(Semaphore::new(limits.participants));
-        let presence = Self { calls, places, participants_max: limits.participants };
+        let presence = Self { calls, places, participants_max: limits.participants, access };
         let directory = Directory {
             channels: BTreeMap::new(),
             next: 1,
@@ -54,7 +63,13 @@ impl Presence {
         presence
     }
 
-    /// Comes into a channel, or back.
+    /// Who decides what somebody may do.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Comes into a channel, or back, with what [`Access::admit`] granted for it.
     ///
     /// # Errors
     /// [`Error::ServerFull`], [`Error::ChannelFull`]: the operator's to widen; [`Error::Internal`].
@@ -62,11 +77,12 @@ impl Presence {
         &self,
         name: &ChannelName,
         person: PersonName,
+        grant: Grant,
         resume: Option<String>,
         outbox: Outbox,
     ) -> Result<(Channel, Entered), Error> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::ServerFull)?;
-        let mut entrance = Entrance { name: person, resume, outbox, place };
+        let mut entrance = Entrance { name: person, grant, resume, outbox, place };
         for _ in 0..ATTEMPTS_MAX {
             let channel = self.call(|reply| Call::Found { name: name.clone(), reply }).await?;
             match channel.enter(entrance).await {

@@ -32,6 +32,8 @@ use crate::origin::{self, Hosts};
 use crate::plane::{Plane, PlaneError};
 use crate::presence::Presence;
 use crate::sdp::negotiate::Policy;
+use crate::token::Access;
+use crate::token::reread::{self, KeysError};
 use crate::web::Web;
 
 /// A running server. Dropping it leaves it running; [`Self::stop`] ends it.
@@ -94,6 +96,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The keys cannot be had: the operator's mistake.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// There is no media plane.
     #[error("{0}{hint}", hint = .0.hint())]
     Plane(#[from] PlaneError),
@@ -151,8 +156,12 @@ impl Server {
         let policies = plane.addresses.iter().map(policy).collect();
         let (media, snapshots) = Media::start(plane);
         let (stopping, stops) = watch::channel(false);
+        let access = match config.keys.clone() {
+            Some(keys) => reread::start(keys, stops.clone())?,
+            None => Access::open(),
+        };
         let app = App {
-            presence: Presence::start(config.limits, media.clone(), policies, draw),
+            presence: Presence::start(config.limits, media.clone(), policies, access, draw),
             snapshots,
             web: Arc::new(web),
             sockets: Arc::new(Semaphore::new(config.limits.sockets)),
@@ -170,7 +179,7 @@ impl Server {
             let served = connection::serve(listener, routes, places, stops.clone());
             serving.push(tokio::spawn(served));
         } else {
-            public = public.merge(metrics_routes());
+            public = public.route("/metrics", get(metrics::scrape_as_admin));
         }
         let routes = finished(public, app.clone(), own(address));
         serving.push(tokio::spawn(connection::serve(listener, routes, places, stops)));

@@ -1,5 +1,6 @@
 //! A voice channel: one task that owns its roster and sessions.
 
+mod rights;
 mod switches;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +20,12 @@ use crate::media::{Media, MediaEnded};
 use crate::name::{ChannelName, PersonName};
 use crate::notice::{Departure, Notice, Welcome};
 use crate::presence::Presence;
+use crate::rights::{Overdue, Rights};
 use crate::sdp::negotiate::{Policy, Track};
 use crate::session::{Ask, Session};
 use crate::slots::Slots;
+use crate::token::grant::Grant;
+use crate::token::refusal::Refusal;
 
 /// A way to a channel's task; cheap to clone. The task ends when the channel is empty and the last of these is gone.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub struct Channel {
 pub struct Entrance {
     /// How others see them.
     pub name: PersonName,
+    /// What they may do.
+    pub grant: Grant,
     /// The secret of an earlier welcome.
     pub resume: Option<String>,
     /// Where to tell things.
@@ -268,8 +274,11 @@ impl Room {
                     session.name = entrance.name;
                     session.leave = SecretHash::of(&leave);
                     session.watch(false);
+                    let command = session.take_grant(entrance.grant, Instant::now());
                     let person = session.person();
                     self.tell_others(participant, &Notice::Changed(person));
+                    // Where the media plane has ended, so has its participant.
+                    let _ended = self.commands(command).await;
                 }
                 participant
             }
@@ -282,7 +291,7 @@ impl Room {
                     attached,
                     resume,
                     leave,
-                    entrance.place,
+                    (Rights::new(entrance.grant, Instant::now()), entrance.place),
                 );
                 let person = session.person();
                 self.sessions.insert(participant, session);
@@ -321,6 +330,7 @@ impl Room {
                 channel: self.founding.name.clone(),
                 resumed,
                 slots: Slots::for_pictures(pictures),
+                granted: session.granted(Instant::now()),
                 people,
                 playing,
             })));
@@ -359,6 +369,11 @@ impl Room {
                 }
                 Ok(())
             }
+            Ask::Renew(grant) => self.renew(participant, *grant).await,
+            Ask::Silence { participant: whom, silenced } => {
+                self.silence(participant, whom, silenced).await
+            }
+            Ask::Remove(whom) => self.send_away(participant, whom).await,
             Ask::Leave => {
                 self.remove(participant, Departure::Left, Ending::Left).await;
                 Ok(())
@@ -477,23 +492,33 @@ impl Room {
         };
         self.sessions
             .values()
-            .flat_map(|session| [kept(session), session.wish_due()])
+            .flat_map(|session| [kept(session), session.wish_due(), session.rights.due()])
             .flatten()
             .min()
     }
 
     async fn on_time(&mut self, now: Instant) {
-        let mut expired = Vec::new();
+        let mut gone = Vec::new();
         for session in self.sessions.values_mut() {
             session.wish_again(now);
             if let Link::Lost { since } = session.link
                 && since + KEPT <= now
             {
-                expired.push(session.id);
+                gone.push((session.id, Departure::Lost, Ending::Left));
+            }
+            match session.rights.on_time(now) {
+                Some(Overdue::Tell) => {
+                    let error = Error::Denied(Refusal::Expired);
+                    session.link.tell(Notice::Failed { error, offer: None });
+                }
+                Some(Overdue::End) => {
+                    gone.push((session.id, Departure::Server, Ending::Expired));
+                }
+                None => {}
             }
         }
-        for participant in expired {
-            self.remove(participant, Departure::Lost, Ending::Left).await;
+        for (participant, departure, ending) in gone {
+            self.remove(participant, departure, ending).await;
         }
     }
 

@@ -6,6 +6,8 @@ use sfu::media::ParticipantId;
 use super::{Outcome, Room};
 use crate::fault::Error;
 use crate::notice::Notice;
+use crate::token::grant::MediaGrant;
+use crate::token::refusal::Refusal;
 
 impl Room {
     /// Switches as asked, as far as may be; what may not be stays as it was.
@@ -19,7 +21,15 @@ impl Room {
             voice.camera &= session.voice.camera;
             voice.screen &= session.voice.screen;
         }
-        let refused = (voice != asked).then_some((Error::PicturesFull, None));
+        let mut refused = (voice != asked).then_some((Error::PicturesFull, None));
+        let MediaGrant { sound, picture, screen, .. } = session.rights.grant.media;
+        if (asked.camera && !picture) || (asked.screen && !screen) {
+            refused = Some((Error::Denied(Refusal::NotGranted("publish")), None));
+        }
+        voice.camera &= picture;
+        voice.screen &= screen;
+        // No mistake: clients that can only listen say what they always say.
+        voice.muted |= !sound;
         self.switch(participant, voice).await?;
         if let Some(refused) = refused {
             // The client believes otherwise.

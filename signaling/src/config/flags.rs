@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::layers::{CONFIG_VARIABLE, Layers};
 use super::settings::{PREFIX, SETTINGS, Setting};
+use crate::token::request::{self, Request};
 
 /// What is to be done.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub enum Task {
     Serve(Given),
     /// Say what these flags come to.
     CheckConfig(Given),
+    /// Make a token.
+    Token(Box<Request>),
     /// Write docs/config.md.
     DocumentConfig,
 }
@@ -65,6 +68,7 @@ pub fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .args(arguments())
         .subcommand(config)
+        .subcommand(request::command())
 }
 
 const LONG: &str = "A voice and video server: open the address it prints in two browsers, and two people meet.
@@ -90,6 +94,7 @@ pub fn read(
             Some(("check", matches)) => Task::CheckConfig(given(matches, environment)),
             Some(_) | None => Task::DocumentConfig,
         },
+        Some(("token", matches)) => Task::Token(Box::new(Request::read(matches, &environment)?)),
         Some(_) | None => Task::Serve(given(&matches, environment)),
     })
 }
@@ -150,7 +155,7 @@ mod tests {
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let of = |flags: &[&str]| match read(arguments(flags), environment.clone()).unwrap() {
             Task::Serve(given) | Task::CheckConfig(given) => given,
-            Task::DocumentConfig => Given::default(),
+            Task::DocumentConfig | Task::Token(_) => Given::default(),
         };
         assert_eq!(of(&["--config", "a.toml"]).file(), Some(Path::new("a.toml")));
         assert_eq!(of(&["config", "check"]).file(), Some(Path::new("b.toml")));

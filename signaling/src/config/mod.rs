@@ -40,6 +40,8 @@ pub struct Config {
     pub web: Option<PathBuf>,
     /// Where metrics are served, where not with all else.
     pub metrics: Option<SocketAddr>,
+    /// The keys that tokens are checked with; none is the open development mode.
+    pub keys: Option<PathBuf>,
     /// Which media clients are to send.
     pub preference: Preference,
     /// How much it holds.
@@ -84,7 +86,7 @@ impl Default for Limits {
 pub enum ConfigError {
     /// HTTP for others, in open development mode.
     #[error(
-        "--http {0}: without keys anybody could join, so Confab serves only this computer; use a loopback address such as 127.0.0.1:8080"
+        "--http {0}: without keys anybody could join, so Confab serves only this computer; give it --keys, or use a loopback address such as 127.0.0.1:8080"
     )]
     NotLoopback(SocketAddr),
     /// Media at no address in particular: no client could be told where.
@@ -129,6 +131,7 @@ impl Config {
             hosts: Vec::new(),
             web: None,
             metrics: None,
+            keys: None,
             preference: Preference::default(),
             limits: Limits::default(),
         }
@@ -149,6 +152,7 @@ impl Config {
             dscp,
             hosts,
             web,
+            keys,
             log: _,
             preference,
             limits,
@@ -162,7 +166,19 @@ impl Config {
             return Err(ConfigError::MediaTwice);
         }
         let shards = shards.unwrap_or_else(processors);
-        Ok(Self { http, media, shards, external, dscp, hosts, web, metrics, preference, limits })
+        Ok(Self {
+            http,
+            media,
+            shards,
+            external,
+            dscp,
+            hosts,
+            web,
+            metrics,
+            keys,
+            preference,
+            limits,
+        })
     }
 
     /// Whether this can be.
@@ -170,7 +186,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]: the operator's mistake.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if !self.http.ip().is_loopback() {
+        if !self.http.ip().is_loopback() && self.keys.is_none() {
             return Err(ConfigError::NotLoopback(self.http));
         }
         if let Some(wildcard) = self.media.iter().find(|address| address.ip().is_unspecified()) {

@@ -89,6 +89,8 @@ pub struct Draft {
     pub hosts: Vec<String>,
     /// `web`.
     pub web: Option<PathBuf>,
+    /// `keys`.
+    pub keys: Option<PathBuf>,
     /// `log`.
     pub log: String,
     /// `channel.codecs` and `channel.opus_…`.
@@ -109,6 +111,7 @@ impl Default for Draft {
             dscp: Dscp::INTERACTIVE,
             hosts: Vec::new(),
             web: None,
+            keys: None,
             log: "info".to_owned(),
             preference: Preference::default(),
             limits: Limits::default(),
@@ -128,8 +131,18 @@ pub const SETTINGS: &[Setting] = &[
         many: false,
         shape: "ADDRESS:PORT",
         default: "127.0.0.1:8080",
-        text: "Address and port of the page and its WebSocket; loopback only, until there are keys to check who may join",
+        text: "Address and port of the page and its WebSocket; loopback only, unless there are `keys` to check who may join",
         set: |draft, values| one(values).map(|value| draft.http = value),
+    },
+    Setting {
+        key: "keys",
+        flag: "keys",
+        kind: Kind::Text,
+        many: false,
+        shape: "FILE",
+        default: "none: the open development mode",
+        text: "File of the keys that tokens are checked with (docs/tokens.md); read again when it changes, and on SIGHUP. With keys only whoever has a token comes in, and `http` may be any address",
+        set: |draft, values| one(values).map(|value| draft.keys = Some(value)),
     },
     Setting {
         key: "metrics",
@@ -405,7 +418,8 @@ mod tests {
             if (setting.set)(&mut draft, &written).is_err() {
                 continue;
             }
-            let in_words = ["at `http`", "within the program", "none"];
+            let in_words =
+                ["none: the open development mode", "at `http`", "within the program", "none"];
             if in_words.contains(&setting.default) || setting.key == "media_port" {
                 continue;
             }

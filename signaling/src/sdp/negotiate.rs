@@ -19,6 +19,7 @@ use super::section::{OfferedExtension, Payload, Rtp, Section};
 use super::write::{Accepted, Answer, AnswerSection, Body, Stream};
 use super::{Direction, SdpError};
 use crate::draw::Draw;
+use crate::token::grant::MediaGrant;
 
 /// What the client says beside its offer about a send m-line.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -51,6 +52,8 @@ pub struct Agreed {
     pub local: IceCredentials,
     /// The CNAME of our sender reports.
     pub cname: ArrayString<16>,
+    /// Which media may be sent and received: what may not is answered as inactive.
+    pub granted: MediaGrant,
     /// The offer's side, once there was one.
     pub remote: Option<Remote>,
     publications: Vec<Published>,
@@ -114,6 +117,7 @@ impl Agreed {
             version: 0,
             local: draw.ice_credentials(),
             cname: draw.cname(),
+            granted: MediaGrant::ALL,
             remote: None,
             publications: Vec::new(),
             slots: Vec::new(),
@@ -314,10 +318,12 @@ impl Round<'_> {
     }
 
     fn part(&self, mid: Mid, rtp: &Rtp) -> Part {
+        let granted = self.before.granted;
         if rtp.direction.sends() {
-            Part::Publication { active: true }
+            let may = granted.may_send(self.source(mid, rtp.kind));
+            if may { Part::Publication { active: true } } else { Part::Idle }
         } else if rtp.direction.receives() {
-            Part::Slot
+            if granted.subscribe { Part::Slot } else { Part::Idle }
         } else if self.track(mid).is_some() || self.before.published(mid, rtp.kind).is_some() {
             Part::Publication { active: false }
         } else {
@@ -371,15 +377,18 @@ impl Round<'_> {
         self.tracks.iter().find(|track| track.mid == mid.0.as_str()).map(|track| track.source)
     }
 
+    /// What an m-line is: as told, as told before, or by its kind.
+    fn source(&self, mid: Mid, kind: MediaKind) -> Source {
+        let earlier = self.before.published(mid, kind).map(|earlier| earlier.source);
+        self.track(mid).or(earlier).unwrap_or(match kind {
+            MediaKind::Audio => Source::Microphone,
+            MediaKind::Video => Source::Camera,
+        })
+    }
+
     fn publish(&mut self, mid: Mid, rtp: &Rtp, active: bool, accepted: &mut Accepted) {
         let earlier = self.before.published(mid, rtp.kind);
-        let source =
-            self.track(mid).or_else(|| earlier.map(|earlier| earlier.source)).unwrap_or(match rtp
-                .kind
-            {
-                MediaKind::Audio => Source::Microphone,
-                MediaKind::Video => Source::Camera,
-            });
+        let source = self.source(mid, rtp.kind);
         self.preference.declare(rtp.kind, &mut accepted.payloads);
         let id = match earlier {
             Some(earlier) => earlier.id,

@@ -10,6 +10,7 @@
 pub mod close;
 pub mod message;
 mod rate;
+pub mod rights;
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::fault::Error;
 use crate::link::{Inbox, Outbox};
 use crate::name::{ChannelName, PersonName};
 use crate::presence::Presence;
+use crate::session::Ask;
 
 /// The longest message a client may send: the longest offer ([`SDP_BYTES_MAX`](crate::sdp::SDP_BYTES_MAX)) with its line ends
 /// escaped, and its tracks.
@@ -66,6 +68,7 @@ enum End {
 
 /// A participant's side of the socket.
 struct Inside {
+    name: ChannelName,
     channel: Channel,
     entered: Entered,
     inbox: Inbox,
@@ -152,7 +155,19 @@ impl Conversation {
                 }
                 Err(error) => self.refuse(&error).await,
             },
-            (ClientMessage::Ask(_), None) => self.refuse(&Error::NotJoined).await,
+            (ClientMessage::Ask(_) | ClientMessage::Renew(_), None) => {
+                self.refuse(&Error::NotJoined).await
+            }
+            (ClientMessage::Renew(token), Some(Inside { name, channel, entered, .. })) => {
+                let access = self.presence.access();
+                match access.admit(Some(&token), name, access.now()) {
+                    Ok(grant) => {
+                        channel.ask(entered, Ask::Renew(Box::new(grant))).await;
+                        Ok(())
+                    }
+                    Err(refusal) => self.refuse(&refusal.into()).await,
+                }
+            }
             (ClientMessage::Ask(ask), Some(Inside { channel, entered, .. })) => {
                 channel.ask(entered, ask).await;
                 Ok(())
@@ -233,12 +248,15 @@ impl Conversation {
 
 async fn enter(
     presence: &Presence,
-    JoinMessage { channel, name, resume }: JoinMessage,
+    JoinMessage { channel, name, resume, token }: JoinMessage,
 ) -> Result<Inside, Error> {
-    let (channel, name) = (ChannelName::parse(&channel)?, PersonName::parse(&name)?);
+    let channel_name = ChannelName::parse(&channel)?;
+    let access = presence.access();
+    let grant = access.admit(token.as_ref(), &channel_name, access.now())?;
+    let name = grant.name.clone().map_or_else(|| PersonName::parse(&name), Ok)?;
     let (outbox, inbox) = Outbox::new();
-    let (channel, entered) = presence.enter(&channel, name, resume, outbox).await?;
-    Ok(Inside { channel, entered, inbox })
+    let (channel, entered) = presence.enter(&channel_name, name, grant, resume, outbox).await?;
+    Ok(Inside { name: channel_name, channel, entered, inbox })
 }
 
 /// What the channel tells, while there is one.

@@ -62,8 +62,11 @@ pub enum Error {
     )]
     Unsupported,
     /// More messages than a client needs.
-    #[error("more than 200 messages in a second")]
+    #[error("more messages in a second than a client needs, 200, or than one address may send")]
     TooMany,
+    /// More joins than an address may make.
+    #[error("more people come from your address in a second than may; try again in a moment")]
+    TooManyJoins,
     /// The channel holds as many people as it may.
     #[error("this channel is full")]
     ChannelFull,
@@ -130,6 +133,7 @@ impl Error {
             Self::BadLimit(_) => ("bad_limit", Peer, StatusCode::BAD_REQUEST, None),
             Self::Unsupported => ("unsupported", Peer, StatusCode::NOT_ACCEPTABLE, None),
             Self::TooMany => ("too_many", Peer, StatusCode::TOO_MANY_REQUESTS, Some(4008)),
+            Self::TooManyJoins => ("too_many_joins", Peer, StatusCode::TOO_MANY_REQUESTS, None),
             Self::ChannelFull => ("channel_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None),
             Self::PicturesFull => {
                 ("pictures_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None)
@@ -238,6 +242,7 @@ mod tests {
             Error::BadLimit(String::new()),
             Error::Unsupported,
             Error::TooMany,
+            Error::TooManyJoins,
             Error::ChannelFull,
             Error::PicturesFull,
             Error::ServerFull,

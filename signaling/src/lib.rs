@@ -20,6 +20,7 @@ pub mod dialect;
 pub mod draw;
 pub mod external;
 pub mod fault;
+pub mod limited;
 pub mod link;
 pub mod media;
 pub mod name;
@@ -34,6 +35,7 @@ pub mod sdp;
 pub mod server;
 pub mod session;
 pub mod slots;
+pub mod throttle;
 pub mod token;
 pub mod web;
 

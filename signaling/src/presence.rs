@@ -1,19 +1,23 @@
 //! Which channels there are: one task that finds them by name, and founds the missing.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use sfu::media::ChannelId;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::channel::{Channel, Closed, Entered, Entrance, Founding};
 use crate::config::Limits;
 use crate::draw::{Draw, SecretHash};
 use crate::fault::Error;
+use crate::limited::{Limit, Limited};
 use crate::link::Outbox;
 use crate::media::Media;
 use crate::name::{ChannelName, PersonName};
 use crate::sdp::negotiate::Policy;
+use crate::throttle::Throttle;
 use crate::token::Access;
 use crate::token::grant::Grant;
 
@@ -24,6 +28,9 @@ pub struct Presence {
     places: Arc<Semaphore>,
     participants_max: usize,
     access: Access,
+    limited: Limited,
+    joins: Throttle,
+    messages: Throttle,
 }
 
 #[derive(Debug)]
@@ -44,16 +51,25 @@ impl Presence {
         media: Media,
         policies: Arc<[Policy]>,
         access: Access,
-        draw: Draw,
+        mut draw: Draw,
     ) -> Self {
         let (calls, incoming) = mpsc::channel(CALLS_MAX);
         let places = Arc::new(Semaphore::new(limits.participants));
-        let presence = Self { calls, places, participants_max: limits.participants, access };
+        let presence = Self {
+            calls,
+            places,
+            participants_max: limits.participants,
+            access,
+            limited: Limited::default(),
+            joins: Throttle::new(limits.joins, draw.number()),
+            messages: Throttle::new(limits.messages, draw.number()),
+        };
         let directory = Directory {
             channels: BTreeMap::new(),
             next: 1,
             people_max: limits.channel,
             pictures_max: limits.pictures,
+            tracks_max: limits.tracks,
             spread: limits.spread,
             media,
             policies,
@@ -69,6 +85,41 @@ impl Presence {
         &self.access
     }
 
+    /// How often limits were reached.
+    #[must_use]
+    pub const fn limited(&self) -> &Limited {
+        &self.limited
+    }
+
+    /// That somebody at `address` wants to come in: to be asked before [`Access::admit`].
+    ///
+    /// # Errors
+    /// [`Error::TooManyJoins`]: the client's fault, or of others at its address.
+    pub fn admit_join(&self, address: IpAddr, now: Instant) -> Result<(), Error> {
+        self.joins
+            .admits(address, now)
+            .then_some(())
+            .ok_or_else(|| self.at(Limit::Joins, Error::TooManyJoins))
+    }
+
+    /// That a message came from `address`.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`]: the client's fault, or of others at its address.
+    pub fn admit_message(&self, address: IpAddr, now: Instant) -> Result<(), Error> {
+        self.messages
+            .admits(address, now)
+            .then_some(())
+            .ok_or_else(|| self.at(Limit::Messages, Error::TooMany))
+    }
+
+    /// Counts that `limit` was reached, which is told as `error`.
+    #[must_use]
+    pub fn at(&self, limit: Limit, error: Error) -> Error {
+        self.limited.count(limit);
+        error
+    }
+
     /// Comes into a channel, or back, with what [`Access::admit`] granted for it.
     ///
     /// # Errors
@@ -81,7 +132,9 @@ impl Presence {
         resume: Option<String>,
         outbox: Outbox,
     ) -> Result<(Channel, Entered), Error> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::ServerFull)?;
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| self.at(Limit::Participants, Error::ServerFull))?;
         let mut entrance = Entrance { name: person, grant, resume, outbox, place };
         for _ in 0..ATTEMPTS_MAX {
             let channel = self.call(|reply| Call::Found { name: name.clone(), reply }).await?;
@@ -160,6 +213,7 @@ struct Directory {
     next: u64,
     people_max: usize,
     pictures_max: usize,
+    tracks_max: usize,
     spread: usize,
     media: Media,
     policies: Arc<[Policy]>,
@@ -202,6 +256,7 @@ impl Directory {
             name: name.clone(),
             people_max: self.people_max,
             pictures_max: self.pictures_max,
+            tracks_max: self.tracks_max,
             spread: self.spread,
             media: self.media.clone(),
             policies: Arc::clone(&self.policies),

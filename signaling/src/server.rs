@@ -23,10 +23,11 @@ use tokio::time::timeout;
 
 use crate::api::{channels, health, metrics};
 use crate::config::{Config, ConfigError};
-use crate::connection;
+use crate::connection::{self, Peer};
 use crate::dialect::socket;
 use crate::draw::Draw;
 use crate::fault;
+use crate::limited::Limit;
 use crate::media::Media;
 use crate::origin::{self, Hosts};
 use crate::plane::{Plane, PlaneError};
@@ -297,10 +298,12 @@ async fn icon(State(app): State<App>, headers: HeaderMap) -> Response {
 
 async fn open_socket(
     State(app): State<App>,
+    Extension(Peer(peer)): Extension<Peer>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, fault::Error> {
-    let place =
-        Arc::clone(&app.sockets).try_acquire_owned().map_err(|_| fault::Error::ServerFull)?;
+    let place = Arc::clone(&app.sockets)
+        .try_acquire_owned()
+        .map_err(|_| app.presence.at(Limit::Sockets, fault::Error::ServerFull))?;
     let App { presence, stopping, .. } = app;
     let upgrade = upgrade
         .read_buffer_size(SOCKET_BUFFER_BYTES)
@@ -308,7 +311,7 @@ async fn open_socket(
         .max_message_size(socket::MESSAGE_BYTES_MAX)
         .max_frame_size(socket::MESSAGE_BYTES_MAX);
     Ok(upgrade.on_upgrade(async move |socket| {
-        socket::serve(socket, presence, stopping).await;
+        socket::serve(socket, peer, presence, stopping).await;
         drop(place);
     }))
 }

@@ -175,11 +175,12 @@ impl Session {
     /// An offer of another peer connection than the last ends that one and begins anew: new slots, new ids.
     ///
     /// # Errors
-    /// [`Error::BadSdp`] and [`Error::Unsupported`]: the client's fault; nothing changed then.
+    /// [`Error::BadSdp`] and [`Error::Unsupported`]: the client's fault. [`Error::TracksFull`] where it would send more than `tracks_max`
+    /// tracks, or than its token grants. Nothing changed then.
     pub fn offer(
         &mut self,
         channel: ChannelId,
-        (id, sdp, tracks): (u64, &str, &[Track]),
+        (id, sdp, tracks, tracks_max): (u64, &str, &[Track], usize),
         (policies, place): (&[Policy], ShardIndex),
         taken: BTreeSet<u32>,
         draw: &mut Draw,
@@ -197,8 +198,8 @@ impl Session {
         before.granted = self.rights.grant.media;
         let policy = policies.get(usize::from(shard.0)).ok_or(Error::Internal("no such shard"))?;
         let negotiated = negotiate(&offer, tracks, policy, &before, taken, draw)?;
-        let publications_max = self.rights.grant.limits.publications.unwrap_or(usize::MAX);
-        if negotiated.publications.len() > publications_max {
+        let own_max = self.rights.grant.limits.publications.unwrap_or(tracks_max);
+        if negotiated.publications.len() > own_max.min(tracks_max) {
             return Err(Error::TracksFull);
         }
         let commands = self.commands(channel, &offer, &negotiated, fresh);

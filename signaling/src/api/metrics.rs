@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use sfu::metrics::{Reading, Sample};
 
 use crate::fault::Error;
+use crate::limited::Limit;
 use crate::server::App;
 use crate::token::Bearer;
 
@@ -57,6 +58,13 @@ pub(crate) async fn scrape(State(app): State<App>) -> impl IntoResponse {
     }
     for (name, help, value) in gauges {
         let _written = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    }
+    let name = "confab_limits_reached_total";
+    let help = "Times somebody was refused because a limit was reached.";
+    let _written = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
+    for limit in Limit::ALL {
+        let count = app.presence.limited().reached(limit);
+        let _written = writeln!(text, "{name}{{limit=\"{}\"}} {count}", limit.name());
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

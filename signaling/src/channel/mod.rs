@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::draw::{Draw, SecretHash};
 use crate::fault::Error;
+use crate::limited::Limit;
 use crate::link::{Ending, Link, LinkId, Outbox};
 use crate::media::{Media, MediaEnded};
 use crate::name::{ChannelName, PersonName};
@@ -87,6 +88,8 @@ pub struct Founding {
     pub people_max: usize,
     /// The most cameras and screens that are on at once.
     pub pictures_max: usize,
+    /// The most tracks of a participant.
+    pub tracks_max: usize,
     /// Participants by which one shard may be ahead before the channel grows to another.
     pub spread: usize,
     /// The media plane.
@@ -258,7 +261,8 @@ impl Room {
             .find(|session| Some(session.resume) == presented)
             .map(|session| session.id);
         if earlier.is_none() && self.sessions.len() >= self.founding.people_max {
-            return Err(Closed::Refused(Error::ChannelFull));
+            let full = self.founding.presence.at(Limit::Channel, Error::ChannelFull);
+            return Err(Closed::Refused(full));
         }
         self.links += 1;
         let link = LinkId(self.links);
@@ -395,11 +399,17 @@ impl Room {
         let taken: BTreeSet<u32> =
             self.sessions.values().flat_map(Session::publications).map(|id| id.0).collect();
         let members = self.sessions.values().filter_map(Session::shard);
-        let Founding { id: channel, policies, draw, media, spread, .. } = &mut self.founding;
+        let Founding { id: channel, policies, draw, media, spread, presence, tracks_max, .. } =
+            &mut self.founding;
         let place = media.place(members, *spread).map_err(|error| (error.into(), Some(id)))?;
         let Some(session) = self.sessions.get_mut(&participant) else { return Ok(()) };
         let exchange = session
-            .offer(*channel, (id, sdp, tracks), (policies, place), taken, draw)
+            .offer(*channel, (id, sdp, tracks, *tracks_max), (policies, place), taken, draw)
+            .inspect_err(|error| {
+                if *error == Error::TracksFull {
+                    presence.limited().count(Limit::Tracks);
+                }
+            })
             .map_err(|error| (error, Some(id)))?;
         let mut ids = Vec::with_capacity(exchange.commands.len());
         for command in exchange.commands.clone() {

@@ -5,6 +5,7 @@ use sfu::media::ParticipantId;
 
 use super::{Outcome, Room};
 use crate::fault::Error;
+use crate::limited::Limit;
 use crate::notice::Notice;
 use crate::token::grant::MediaGrant;
 use crate::token::refusal::Refusal;
@@ -21,7 +22,10 @@ impl Room {
             voice.camera &= session.voice.camera;
             voice.screen &= session.voice.screen;
         }
-        let mut refused = (voice != asked).then_some((Error::PicturesFull, None));
+        let mut refused = None;
+        if voice != asked {
+            refused = Some((self.founding.presence.at(Limit::Pictures, Error::PicturesFull), None));
+        }
         let MediaGrant { sound, picture, screen, .. } = session.rights.grant.media;
         if (asked.camera && !picture) || (asked.screen && !screen) {
             refused = Some((Error::Denied(Refusal::NotGranted("publish")), None));

@@ -57,6 +57,12 @@ pub struct Limits {
     pub channel: usize,
     /// Cameras and screens that are on in one channel.
     pub pictures: usize,
+    /// Tracks of one participant.
+    pub tracks: usize,
+    /// Joins a second from one address.
+    pub joins: u32,
+    /// Messages a second from one address.
+    pub messages: u32,
     /// WebSockets, joined or not.
     pub sockets: usize,
     /// HTTP connections that are no WebSockets.
@@ -69,11 +75,15 @@ impl Default for Limits {
     fn default() -> Self {
         // A shard holds 10,000. Everybody in a channel is told of everybody: a thousand people make a million notices when they all
         // come in. Sockets: all participants, and one in five resuming or about to join. A browser keeps up to six connections for
-        // ten seconds after it has loaded the page: 1,000 people in ten seconds have room.
+        // ten seconds after it has loaded the page: 1,000 people in ten seconds have room. Of a person there are four tracks; the rest is
+        // room for other clients. Addresses: everybody of a large office, or behind a proxy, is one; they may all come back at once.
         Self {
             participants: 10_000,
             channel: 1_000,
             pictures: usize::MAX,
+            tracks: 16,
+            joins: 1_000,
+            messages: 10_000,
             sockets: 12_000,
             connections: 6_000,
             spread: SPREAD,

@@ -344,6 +344,40 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "limits.tracks",
+        flag: "limit-tracks",
+        kind: Kind::Number,
+        many: false,
+        shape: "NUMBER",
+        default: "16",
+        text: "The most tracks that a participant may send at once; a token may say less",
+        set: |draft, values| number(values, 1..=u64::MAX).map(|value| draft.limits.tracks = value),
+    },
+    Setting {
+        key: "limits.joins",
+        flag: "limit-joins",
+        kind: Kind::Number,
+        many: false,
+        shape: "NUMBER",
+        default: "1000",
+        text: "The most joins a second from one address, or one /64 of IPv6. A proxy is one address for all behind it",
+        set: |draft, values| {
+            number(values, 1..=u32::MAX.into()).map(|value| draft.limits.joins = value)
+        },
+    },
+    Setting {
+        key: "limits.messages",
+        flag: "limit-messages",
+        kind: Kind::Number,
+        many: false,
+        shape: "NUMBER",
+        default: "10000",
+        text: "The most messages a second from one address, or one /64 of IPv6, beside the 200 that one socket may send",
+        set: |draft, values| {
+            number(values, 1..=u32::MAX.into()).map(|value| draft.limits.messages = value)
+        },
+    },
+    Setting {
         key: "limits.sockets",
         flag: "limit-sockets",
         kind: Kind::Number,
@@ -426,7 +460,7 @@ mod tests {
             values += 1;
             assert_eq!(draft, Draft::default(), "{}", setting.key);
         }
-        assert_eq!(values, 9, "http, spread, dscp, log, codecs, people and three limits");
+        assert_eq!(values, 12, "http, spread, dscp, log, codecs, people and six limits");
     }
 
     #[test]

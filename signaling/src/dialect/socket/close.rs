@@ -49,7 +49,9 @@ impl Bye {
             Self::Replaced => "you came in on another device",
             Self::Silent => "nothing was heard from you for too long",
             Self::Shutdown => "the server stops",
-            Self::TooMany => "more than 200 messages in a second",
+            Self::TooMany => {
+                "more messages in a second than a client needs, or than one address may send"
+            }
             Self::Left => "you left",
             Self::Slow => "messages are not being read",
             Self::Removed => "a moderator removed you",

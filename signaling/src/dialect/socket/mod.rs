@@ -12,6 +12,7 @@ pub mod message;
 mod rate;
 pub mod rights;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -23,6 +24,7 @@ use self::message::{ClientMessage, JoinMessage, ServerMessage};
 use self::rate::Rate;
 use crate::channel::{Channel, Entered};
 use crate::fault::Error;
+use crate::limited::Limit;
 use crate::link::{Inbox, Outbox};
 use crate::name::{ChannelName, PersonName};
 use crate::presence::Presence;
@@ -45,9 +47,14 @@ const SEND_MAX: Duration = Duration::from_secs(5);
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// Serves one socket until it ends. `stopping` turns true when the server stops.
-pub async fn serve(socket: WebSocket, presence: Presence, stopping: watch::Receiver<bool>) {
-    let mut conversation =
-        Conversation { socket, presence, inside: None, heard: Instant::now(), pings: 0 };
+pub async fn serve(
+    socket: WebSocket,
+    peer: IpAddr,
+    presence: Presence,
+    stopping: watch::Receiver<bool>,
+) {
+    let heard = Instant::now();
+    let mut conversation = Conversation { socket, peer, presence, inside: None, heard, pings: 0 };
     let end = conversation.hold(stopping).await;
     if let Some(Inside { channel, entered, .. }) = &conversation.inside {
         channel.detach(entered).await;
@@ -76,6 +83,7 @@ struct Inside {
 
 struct Conversation {
     socket: WebSocket,
+    peer: IpAddr,
     presence: Presence,
     inside: Option<Inside>,
     heard: Instant,
@@ -127,8 +135,13 @@ impl Conversation {
         };
         let now = Instant::now();
         self.heard = now;
-        if !rate.admits(now) {
-            return Err(End::Refused(Error::TooMany, Some(Bye::TooMany)));
+        let admitted = if rate.admits(now) {
+            self.presence.admit_message(self.peer, now)
+        } else {
+            Err(self.presence.at(Limit::Messages, Error::TooMany))
+        };
+        if let Err(error) = admitted {
+            return Err(End::Refused(error, Some(Bye::TooMany)));
         }
         match message {
             Message::Text(text) => match ClientMessage::read(text.as_str()) {
@@ -148,7 +161,8 @@ impl Conversation {
         match (message, &self.inside) {
             (ClientMessage::Pong(_), _) => Ok(()),
             (ClientMessage::Join(_), Some(_)) => self.refuse(&Error::AlreadyJoined).await,
-            (ClientMessage::Join(join), None) => match enter(&self.presence, join).await {
+            (ClientMessage::Join(join), None) => match enter(&self.presence, self.peer, join).await
+            {
                 Ok(inside) => {
                     self.inside = Some(inside);
                     Ok(())
@@ -248,8 +262,10 @@ impl Conversation {
 
 async fn enter(
     presence: &Presence,
+    peer: IpAddr,
     JoinMessage { channel, name, resume, token }: JoinMessage,
 ) -> Result<Inside, Error> {
+    presence.admit_join(peer, Instant::now())?;
     let channel_name = ChannelName::parse(&channel)?;
     let access = presence.access();
     let grant = access.admit(token.as_ref(), &channel_name, access.now())?;

@@ -122,6 +122,11 @@ export class Person {
     await until(`${this.name}'s recording is long enough`, left + 5_000, async () => (await this.#page.evaluate(readRecorded)) >= time, RECORDED_LOOK_MS);
   }
 
+  /** What a screen reader said last, of what can wait. */
+  announced() {
+    return this.#page.evaluate(() => document.getElementById("polite")?.textContent);
+  }
+
   /** Who is in the channel: ids by name. @returns {Promise<Record<string, string>>} */
   ids() {
     return this.#page.evaluate(readIds);

@@ -46,6 +46,14 @@ pub enum Command {
         /// Whether it is silenced from here on.
         silenced: bool,
     },
+    /// How much a participant may send. What is more is dropped, and the publisher told to send less: by REMB, or by feedback in which
+    /// it did not arrive.
+    Cap {
+        /// Whose.
+        participant: ParticipantId,
+        /// Bits a second, without IP and UDP headers; `None` for no bound.
+        most: Option<Bitrate>,
+    },
     /// How large each slot is shown. Slots not named keep their last view.
     View {
         /// Whose.
@@ -88,6 +96,7 @@ impl Command {
             Self::RestartIce { participant, .. }
             | Self::Voice { participant, .. }
             | Self::Silence { participant, .. }
+            | Self::Cap { participant, .. }
             | Self::View { participant, .. }
             | Self::Prefer { participant, .. }
             | Self::Hinder { participant, .. }

@@ -161,6 +161,7 @@ impl Server {
             Some(keys) => reread::start(keys, stops.clone())?,
             None => Access::open(),
         };
+        let access = access.within(config.limits.each);
         let app = App {
             presence: Presence::start(config.limits, media.clone(), policies, access, draw),
             snapshots,

@@ -174,11 +174,16 @@ async fn the_bounds_of_a_token_hold() {
     };
     let mut sam = come(&server, &Claims { limits, ..claims("c") }).await;
     assert_eq!(sam.ask(&offer(1, CALL)).await["code"], "tracks_full");
-    let limits = LimitClaims { publications: None, ..limits };
+    let limits = LimitClaims { publications: None, bitrate_up: Some(300_000), ..limits };
     let renew = json!({ "op": "renew", "token": token(&Claims { limits, ..claims("c") }) });
     assert_eq!(sam.ask(&renew).await["op"], "grant");
     sam.send(&offer(2, CALL)).await;
-    let commands = carried_out(&mut thread, 4).await;
+    let commands = carried_out(&mut thread, 5).await;
+    let most = |command: &Command| {
+        let Command::Cap { most, .. } = command else { panic!("{command:?}") };
+        *most
+    };
+    assert_eq!(most(&commands[4]), Some(Bitrate::bps(300_000)));
     let budget = |command: &Command| {
         let Command::Prefer { budget, .. } = command else { panic!("{command:?}") };
         *budget
@@ -190,6 +195,10 @@ async fn the_bounds_of_a_token_hold() {
         sam.send(&json!({ "op": "prefer", "mode": "automatic", "budget": asked })).await;
         assert_eq!(budget(&thread.carry_out().await), Some(Bitrate::bps(held)), "{asked}");
     }
+    // A token without bounds lifts them at once; what the person asked for stays.
+    sam.send(&json!({ "op": "renew", "token": token(&claims("c")) })).await;
+    assert_eq!(budget(&thread.carry_out().await), Some(Bitrate::bps(9_000)));
+    assert_eq!(most(&thread.carry_out().await), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::client::get;
+use crate::token::grant::GrantLimits;
 
 #[tokio::test(start_paused = true)]
 async fn a_camera_more_than_the_channel_may_have_stays_off_and_the_rest_holds() {
@@ -43,7 +44,7 @@ async fn each_limit_that_is_reached_is_told_and_counted() {
         channel: 1,
         sockets: 4,
         pictures: 0,
-        tracks: 1,
+        each: GrantLimits { publications: Some(1), ..GrantLimits::default() },
         joins: 4,
         messages: 9,
         ..Limits::default()

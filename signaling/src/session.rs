@@ -175,12 +175,12 @@ impl Session {
     /// An offer of another peer connection than the last ends that one and begins anew: new slots, new ids.
     ///
     /// # Errors
-    /// [`Error::BadSdp`] and [`Error::Unsupported`]: the client's fault. [`Error::TracksFull`] where it would send more than `tracks_max`
-    /// tracks, or than its token grants. Nothing changed then.
+    /// [`Error::BadSdp`] and [`Error::Unsupported`]: the client's fault. [`Error::TracksFull`] where it would send more
+    /// tracks than it is granted. Nothing changed then.
     pub fn offer(
         &mut self,
         channel: ChannelId,
-        (id, sdp, tracks, tracks_max): (u64, &str, &[Track], usize),
+        (id, sdp, tracks): (u64, &str, &[Track]),
         (policies, place): (&[Policy], ShardIndex),
         taken: BTreeSet<u32>,
         draw: &mut Draw,
@@ -198,8 +198,8 @@ impl Session {
         before.granted = self.rights.grant.media;
         let policy = policies.get(usize::from(shard.0)).ok_or(Error::Internal("no such shard"))?;
         let negotiated = negotiate(&offer, tracks, policy, &before, taken, draw)?;
-        let own_max = self.rights.grant.limits.publications.unwrap_or(tracks_max);
-        if negotiated.publications.len() > own_max.min(tracks_max) {
+        let publications_max = self.rights.grant.limits.publications.unwrap_or(usize::MAX);
+        if negotiated.publications.len() > publications_max {
             return Err(Error::TracksFull);
         }
         let commands = self.commands(channel, &offer, &negotiated, fresh);
@@ -244,7 +244,9 @@ impl Session {
             commands.push(negotiate);
             commands.push(self.voice_command());
             commands.extend(self.prefer_command());
-            commands.extend(self.silence_command().filter(|_| self.rights.silenced));
+            let is_capped = self.rights.grant.limits.bitrate_up.is_some();
+            commands.extend(is_capped.then(|| self.cap_command()));
+            commands.extend(self.rights.silenced.then(|| self.silence_command()));
         } else {
             if negotiated.restart {
                 commands.push(Command::RestartIce { participant, local });
@@ -329,14 +331,18 @@ impl Session {
     /// That the media connection ended, unless that was an earlier one. The participant stays, and may offer anew.
     pub fn lost(&mut self, reason: LostReason) {
         if self.takes_news() {
-            self.connection = None;
-            self.assigned.clear();
-            self.wanted.clear();
-            self.limited.clear();
-            self.wish = None;
-            self.outlook = None;
-            self.link.tell(Notice::Failed { error: Error::MediaLost(reason), offer: None });
+            self.forget_media(reason);
         }
+    }
+
+    fn forget_media(&mut self, reason: LostReason) {
+        self.connection = None;
+        self.assigned.clear();
+        self.wanted.clear();
+        self.limited.clear();
+        self.wish = None;
+        self.outlook = None;
+        self.link.tell(Notice::Failed { error: Error::MediaLost(reason), offer: None });
     }
 
     /// What the slots carry now.
@@ -466,39 +472,44 @@ impl Session {
     /// Whether it is silenced, for the media plane, where that knows this participant.
     #[must_use]
     pub fn silence(&self) -> Option<Command> {
-        self.connection.as_ref().and_then(|_| self.silence_command())
+        self.connection.as_ref().map(|_| self.silence_command())
     }
 
-    fn silence_command(&self) -> Option<Command> {
+    const fn silence_command(&self) -> Command {
         let Rights { silenced, .. } = self.rights;
-        Some(Command::Silence { participant: self.id, what: Silenced::Microphone, silenced })
+        Command::Silence { participant: self.id, what: Silenced::Microphone, silenced }
+    }
+
+    const fn cap_command(&self) -> Command {
+        Command::Cap { participant: self.id, most: self.rights.grant.limits.bitrate_up }
     }
 
     /// Takes another grant from `now` on: the commands that follow. One that takes media away ends the connection, and the client is
     /// told to offer anew.
-    pub fn renew(&mut self, grant: Grant, now: Instant) -> Option<Command> {
-        let command = self.take_grant(grant, now);
+    pub fn renew(&mut self, grant: Grant, now: Instant) -> Vec<Command> {
+        let commands = self.take_grant(grant, now);
         self.link.tell(Notice::Granted(self.granted(now)));
-        command
+        commands
     }
 
     /// As [`Self::renew`], without a word: the welcome has it.
-    pub fn take_grant(&mut self, grant: Grant, now: Instant) -> Option<Command> {
+    pub fn take_grant(&mut self, grant: Grant, now: Instant) -> Vec<Command> {
         if let Some(name) = &grant.name {
             self.name = name.clone();
         }
         let bounds = self.rights.grant.limits;
         let shrinks = self.rights.renew(grant, now);
-        if shrinks && self.connection.is_some() {
-            self.lost(LostReason::Closed);
-            Some(Command::Leave { participant: self.id })
-        } else if bounds != self.rights.grant.limits && self.connection.is_some() {
-            let (budget, pictures) = (None, Pictures::default());
-            let lifted = Command::Prefer { participant: self.id, budget, pictures };
-            Some(self.prefer_command().unwrap_or(lifted))
-        } else {
-            None
+        if self.connection.is_none() || !(shrinks || bounds != self.rights.grant.limits) {
+            return Vec::new();
         }
+        if shrinks {
+            let leave = self.end();
+            self.forget_media(LostReason::Closed);
+            return leave.into_iter().collect();
+        }
+        let (budget, pictures) = (None, Pictures::default());
+        let lifted = Command::Prefer { participant: self.id, budget, pictures };
+        vec![self.prefer_command().unwrap_or(lifted), self.cap_command()]
     }
 
     /// What the client is told of its rights.

@@ -88,8 +88,6 @@ pub struct Founding {
     pub people_max: usize,
     /// The most cameras and screens that are on at once.
     pub pictures_max: usize,
-    /// The most tracks of a participant.
-    pub tracks_max: usize,
     /// Participants by which one shard may be ahead before the channel grows to another.
     pub spread: usize,
     /// The media plane.
@@ -278,11 +276,13 @@ impl Room {
                     session.name = entrance.name;
                     session.leave = SecretHash::of(&leave);
                     session.watch(false);
-                    let command = session.take_grant(entrance.grant, Instant::now());
+                    let commands = session.take_grant(entrance.grant, Instant::now());
                     let person = session.person();
                     self.tell_others(participant, &Notice::Changed(person));
                     // Where the media plane has ended, so has its participant.
-                    let _ended = self.commands(command).await;
+                    for command in commands {
+                        let _ended = self.command(command).await;
+                    }
                 }
                 participant
             }
@@ -399,12 +399,12 @@ impl Room {
         let taken: BTreeSet<u32> =
             self.sessions.values().flat_map(Session::publications).map(|id| id.0).collect();
         let members = self.sessions.values().filter_map(Session::shard);
-        let Founding { id: channel, policies, draw, media, spread, presence, tracks_max, .. } =
+        let Founding { id: channel, policies, draw, media, spread, presence, .. } =
             &mut self.founding;
         let place = media.place(members, *spread).map_err(|error| (error.into(), Some(id)))?;
         let Some(session) = self.sessions.get_mut(&participant) else { return Ok(()) };
         let exchange = session
-            .offer(*channel, (id, sdp, tracks, *tracks_max), (policies, place), taken, draw)
+            .offer(*channel, (id, sdp, tracks), (policies, place), taken, draw)
             .inspect_err(|error| {
                 if *error == Error::TracksFull {
                     presence.limited().count(Limit::Tracks);

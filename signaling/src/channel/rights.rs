@@ -15,12 +15,15 @@ impl Room {
     pub(super) async fn renew(&mut self, participant: ParticipantId, grant: Grant) -> Outcome {
         let Some(session) = self.sessions.get_mut(&participant) else { return Ok(()) };
         let before = session.person();
-        let command = session.renew(grant, Instant::now());
+        let commands = session.renew(grant, Instant::now());
         let person = session.person();
         if person != before {
             self.tell_all(&Notice::Changed(person));
         }
-        self.commands(command).await
+        for command in commands {
+            self.command(command).await?;
+        }
+        Ok(())
     }
 
     /// That `whom` is not heard, or is again, where `moderator` may decide it.

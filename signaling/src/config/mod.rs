@@ -19,6 +19,7 @@ use self::settings::Draft;
 use crate::external::{self, External};
 use crate::placement::SPREAD;
 use crate::sdp::preference::{CodecName, Preference};
+use crate::token::grant::GrantLimits;
 
 /// What the server is started with.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,8 +58,8 @@ pub struct Limits {
     pub channel: usize,
     /// Cameras and screens that are on in one channel.
     pub pictures: usize,
-    /// Tracks of one participant.
-    pub tracks: usize,
+    /// Bounds of each participant; a token may have narrower ones.
+    pub each: GrantLimits,
     /// Joins a second from one address.
     pub joins: u32,
     /// Messages a second from one address.
@@ -81,7 +82,7 @@ impl Default for Limits {
             participants: 10_000,
             channel: 1_000,
             pictures: usize::MAX,
-            tracks: 16,
+            each: GrantLimits { publications: Some(16), ..GrantLimits::default() },
             joins: 1_000,
             messages: 10_000,
             sockets: 12_000,

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use sfu::net::dscp::Dscp;
 use sfu::relay::SHARDS_MAX;
+use simulcast::Bitrate;
 
 use super::Limits;
 use crate::external::External;
@@ -351,7 +352,37 @@ pub const SETTINGS: &[Setting] = &[
         shape: "NUMBER",
         default: "16",
         text: "The most tracks that a participant may send at once; a token may say less",
-        set: |draft, values| number(values, 1..=u64::MAX).map(|value| draft.limits.tracks = value),
+        set: |draft, values| {
+            number(values, 1..=u64::MAX).map(|value| draft.limits.each.publications = Some(value))
+        },
+    },
+    Setting {
+        key: "limits.bitrate_up",
+        flag: "limit-bitrate-up",
+        kind: Kind::Number,
+        many: false,
+        shape: "BITS",
+        default: "no bound",
+        text: "The most bits a second from a participant, 50000 at least; a token may say less. What is more is dropped (`above_cap`), pictures before sound, and the publisher is told to send less",
+        set: |draft, values| {
+            let bits = number(values, BITRATE_MIN..=u64::MAX)?;
+            draft.limits.each.bitrate_up = Some(Bitrate::bps(bits));
+            Ok(())
+        },
+    },
+    Setting {
+        key: "limits.bitrate_down",
+        flag: "limit-bitrate-down",
+        kind: Kind::Number,
+        many: false,
+        shape: "BITS",
+        default: "no bound",
+        text: "The most bits a second to a participant, 50000 at least; a token, or the person, may say less. Sound always goes",
+        set: |draft, values| {
+            let bits = number(values, BITRATE_MIN..=u64::MAX)?;
+            draft.limits.each.bitrate_down = Some(Bitrate::bps(bits));
+            Ok(())
+        },
     },
     Setting {
         key: "limits.joins",
@@ -400,6 +431,9 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
 ];
+
+/// One voice with its headers: with less nobody could be heard.
+const BITRATE_MIN: u64 = 50_000;
 
 /// The one value, read.
 fn one<T: FromStr<Err: Display>>(values: &[&str]) -> Result<T, String> {

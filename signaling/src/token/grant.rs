@@ -76,6 +76,21 @@ impl MediaGrant {
     }
 }
 
+impl GrantLimits {
+    /// Of each bound the narrower one.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.into_iter().chain(other).min()
+        }
+        Self {
+            bitrate_up: narrower(self.bitrate_up, other.bitrate_up),
+            bitrate_down: narrower(self.bitrate_down, other.bitrate_down),
+            publications: narrower(self.publications, other.publications),
+        }
+    }
+}
+
 impl Grant {
     /// Whatever there is, for ever: what everybody has in the open development mode.
     #[must_use]
@@ -103,6 +118,16 @@ mod tests {
         assert!(MediaGrant::ALL.covers(speaker) && speaker.covers(listener));
         assert!(!listener.covers(speaker) && speaker.covers(speaker));
         assert!(!MediaGrant { subscribe: false, ..MediaGrant::ALL }.covers(listener));
+    }
+
+    #[test]
+    fn of_two_bounds_the_narrower_holds() {
+        let none = GrantLimits::default();
+        let one = GrantLimits { publications: Some(3), bitrate_up: Some(Bitrate::kbps(9)), ..none };
+        let other =
+            GrantLimits { publications: Some(2), bitrate_down: Some(Bitrate::kbps(8)), ..none };
+        let both = GrantLimits { bitrate_up: Some(Bitrate::kbps(9)), ..other };
+        assert_eq!((one.within(other), other.within(one), one.within(none)), (both, both, one));
     }
 
     #[test]

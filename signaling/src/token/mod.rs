@@ -32,7 +32,7 @@ use serde::Deserialize;
 use sfu::net::clock;
 use tokio::sync::watch;
 
-use self::grant::Grant;
+use self::grant::{Grant, GrantLimits};
 use self::keys::Keys;
 use self::refusal::Refusal;
 use crate::name::ChannelName;
@@ -79,19 +79,27 @@ impl fmt::Debug for Bearer {
 pub struct Access {
     /// `None` in the open development mode. Replaced while the server runs, when their file changes.
     keys: Option<watch::Receiver<Arc<Keys>>>,
+    /// What holds for everybody, whatever their tokens grant.
+    bounds: GrantLimits,
 }
 
 impl Access {
     /// The open development mode: everybody may everything, and tokens are not looked at.
     #[must_use]
-    pub const fn open() -> Self {
-        Self { keys: None }
+    pub fn open() -> Self {
+        Self { keys: None, bounds: GrantLimits::default() }
     }
 
     /// Only whoever has a token of these keys.
     #[must_use]
-    pub const fn keyed(keys: watch::Receiver<Arc<Keys>>) -> Self {
-        Self { keys: Some(keys) }
+    pub fn keyed(keys: watch::Receiver<Arc<Keys>>) -> Self {
+        Self { keys: Some(keys), bounds: GrantLimits::default() }
+    }
+
+    /// The same, where nobody is granted more than `bounds`.
+    #[must_use]
+    pub fn within(self, bounds: GrantLimits) -> Self {
+        Self { bounds, ..self }
     }
 
     /// Whether this is the open development mode.
@@ -111,10 +119,16 @@ impl Access {
         channel: &ChannelName,
         now: u64,
     ) -> Result<Grant, Refusal> {
-        let Some(keys) = &self.keys else { return Ok(Grant::everything()) };
-        let Bearer(token) = bearer.ok_or(Refusal::Missing)?;
-        let keys = Arc::clone(&keys.borrow());
-        verify::grant(token, &keys, channel, now)
+        let mut grant = match &self.keys {
+            None => Grant::everything(),
+            Some(keys) => {
+                let Bearer(token) = bearer.ok_or(Refusal::Missing)?;
+                let keys = Arc::clone(&keys.borrow());
+                verify::grant(token, &keys, channel, now)?
+            }
+        };
+        grant.limits = grant.limits.within(self.bounds);
+        Ok(grant)
     }
 
     /// Whether `bearer` grants to look at the whole server at `now`.

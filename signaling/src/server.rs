@@ -125,7 +125,8 @@ impl Server {
         config.check()?;
         let mut draw = Draw::new(StdRng::from_os_rng());
         let Config { limits, dscp, .. } = &config;
-        let plane = Plane::start(config.binds(), limits.participants, *dscp, &mut draw)?;
+        let plane =
+            Plane::start(config.binds(), (limits.participants, config.egress()), *dscp, &mut draw)?;
         Self::start_on(config, plane, draw).await
     }
 

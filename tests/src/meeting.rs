@@ -348,6 +348,11 @@ impl Meeting {
         media
     }
 
+    /// No shard is to send more than this from here on.
+    pub fn limit_egress(&mut self, most: Option<Bitrate>) {
+        self.shards.iter_mut().for_each(|shard| shard.limit_egress(most));
+    }
+
     /// The newest counters that a shard told: of one second or less ago. `None` before the first.
     #[must_use]
     pub fn counters(&self) -> Option<&Counters> {

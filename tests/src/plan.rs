@@ -75,6 +75,8 @@ pub enum Step {
     Silence { who: Person, source: Source, silenced: bool },
     /// May send at most so much.
     Capped { who: Person, most: Option<Bitrate> },
+    /// No media thread is to send more than this.
+    Egress { most: Option<Bitrate> },
     /// Shows all pictures this high, in a width of 16 : 9; 0 to hide them.
     Views { who: Person, height: u16 },
     /// Wants at most so much.
@@ -242,6 +244,7 @@ impl Running {
             Step::Capped { who, most } => {
                 self.meeting.command(Command::Cap { participant: who.participant(), most });
             }
+            Step::Egress { most } => self.meeting.limit_egress(most),
             Step::Views { who, height } => self.meeting.view(who, height),
             Step::Prefers { who, budget, pictures } => {
                 self.meeting.command(Command::Prefer {

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use sfu::net::dscp::Dscp;
 use sfu::relay::SHARDS_MAX;
+use simulcast::Bitrate;
 use thiserror::Error;
 
 use self::settings::Draft;
@@ -60,6 +61,8 @@ pub struct Limits {
     pub pictures: usize,
     /// Bounds of each participant; a token may have narrower ones.
     pub each: GrantLimits,
+    /// The most bits a second to send, without IP and UDP headers.
+    pub egress: Option<Bitrate>,
     /// Joins a second from one address.
     pub joins: u32,
     /// Messages a second from one address.
@@ -83,6 +86,7 @@ impl Default for Limits {
             channel: 1_000,
             pictures: usize::MAX,
             each: GrantLimits { publications: Some(16), ..GrantLimits::default() },
+            egress: None,
             joins: 1_000,
             messages: 10_000,
             sockets: 12_000,
@@ -224,6 +228,12 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The most bits a second that each shard may send.
+    #[must_use]
+    pub fn egress(&self) -> Option<Bitrate> {
+        self.limits.egress.map(|most| most.scaled(1, self.shards.max(1).into()))
     }
 
     /// Where each shard receives media.

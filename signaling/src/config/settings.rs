@@ -385,6 +385,20 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "limits.egress",
+        flag: "limit-egress",
+        kind: Kind::Number,
+        many: false,
+        shape: "BITS",
+        default: "no bound",
+        text: "The most bits a second that this server is to send, 1000000 at least, without IP and UDP headers; each media thread has an equal part. From 85 % of it on pictures are given up in stages, as where there is too much to do, and sound never: for whoever pays by traffic, or has a narrow link",
+        set: |draft, values| {
+            let bits = number(values, EGRESS_MIN..=u64::MAX)?;
+            draft.limits.egress = Some(Bitrate::bps(bits));
+            Ok(())
+        },
+    },
+    Setting {
         key: "limits.joins",
         flag: "limit-joins",
         kind: Kind::Number,
@@ -434,6 +448,9 @@ pub const SETTINGS: &[Setting] = &[
 
 /// One voice with its headers: with less nobody could be heard.
 const BITRATE_MIN: u64 = 50_000;
+
+/// A few voices on each of a few threads.
+const EGRESS_MIN: u64 = 1_000_000;
 
 /// The one value, read.
 fn one<T: FromStr<Err: Display>>(values: &[&str]) -> Result<T, String> {

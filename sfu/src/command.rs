@@ -46,6 +46,14 @@ pub enum Command {
         /// Whether it is silenced from here on.
         silenced: bool,
     },
+    /// How much a participant may send. What is more is dropped, and the publisher told to send less: by REMB, or by feedback in which
+    /// it did not arrive.
+    Cap {
+        /// Whose.
+        participant: ParticipantId,
+        /// Bits a second, without IP and UDP headers; `None` for no bound.
+        most: Option<Bitrate>,
+    },
     /// How large each slot is shown. Slots not named keep their last view.
     View {
         /// Whose.
@@ -88,6 +96,7 @@ impl Command {
             Self::RestartIce { participant, .. }
             | Self::Voice { participant, .. }
             | Self::Silence { participant, .. }
+            | Self::Cap { participant, .. }
             | Self::View { participant, .. }
             | Self::Prefer { participant, .. }
             | Self::Hinder { participant, .. }
@@ -176,6 +185,12 @@ pub struct Voice {
 impl Voice {
     /// Of somebody of whom nothing is known to be on.
     pub const SILENT: Self = Self { muted: true, deafened: false, camera: false, screen: false };
+
+    /// How many pictures are on, 0 to 2.
+    #[must_use]
+    pub fn pictures(&self) -> usize {
+        usize::from(self.camera) + usize::from(self.screen)
+    }
 }
 
 impl Default for Voice {

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use simulcast::Bitrate;
+
 use crate::transport::dtls::Certificate;
 
 /// Everything a shard needs to know about its surroundings.
@@ -26,12 +28,14 @@ pub struct Limits {
     pub participants: usize,
     /// Voices each listener hears at once.
     pub voices: u8,
+    /// The most to send in a second, without IP and UDP headers; near it pictures are given up, sound never. `None` for no bound.
+    pub egress: Option<Bitrate>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // 10,000 transports of 64 KiB are 640 MB, about what a small server has.
         // Three voices at once: more is noise, and LiveKit, Discord and Jitsi cut there or nearby.
-        Self { participants: 10_000, voices: 3 }
+        Self { participants: 10_000, voices: 3, egress: None }
     }
 }

@@ -92,6 +92,8 @@ reasons! {
     RtcpMalformed = "rtcp_malformed", Peer;
     /// RTCP about an SSRC that is no slot and no publication of this participant.
     RtcpUnknownSsrc = "rtcp_unknown_ssrc", Peer;
+    /// More than the participant may send.
+    AboveCap = "above_cap", Peer;
     /// Neither SSRC, RID nor mid names a publication.
     UnknownStream = "unknown_stream", Peer;
     /// A payload type the answer did not accept.

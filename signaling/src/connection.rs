@@ -6,17 +6,22 @@
 //! gives its place back; sockets are counted by themselves.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
+
+/// From which address a request comes: an extension of each.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Serves `routes` to everybody who connects, at most `places` at once, until `stopping` turns true and the last connection has
 /// ended.
@@ -34,8 +39,9 @@ pub(crate) async fn serve(
             // An error means that the server is gone altogether.
             _ = stops.wait_for(|stopping| *stopping) => None,
         };
-        let Some((stream, place)) = accepted else { break };
-        tokio::spawn(converse(stream, place, routes.clone(), stopping.clone()));
+        let Some((stream, peer, place)) = accepted else { break };
+        let routes = routes.clone().layer(Extension(peer));
+        tokio::spawn(converse(stream, place, routes, stopping.clone()));
     }
     drop(listener);
     let _ended = free.acquire_many(places).await;
@@ -45,12 +51,12 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     free: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     // Nobody closes the semaphore.
     let place = Arc::clone(free).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Some((stream, place)),
+            Ok((stream, address)) => return Some((stream, Peer(address.ip()), place)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "no connection can be accepted; raise the limit of open files if it is that");

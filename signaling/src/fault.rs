@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use sfu::event::LostReason;
 use thiserror::Error;
 
 use crate::sdp::SdpError;
+use crate::token::refusal::Refusal;
 
 /// Whose mistake it is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -60,14 +62,29 @@ pub enum Error {
     )]
     Unsupported,
     /// More messages than a client needs.
-    #[error("more than 200 messages in a second")]
+    #[error("more messages in a second than a client needs, 200, or than one address may send")]
     TooMany,
+    /// More joins than an address may make.
+    #[error("more people come from your address in a second than may; try again in a moment")]
+    TooManyJoins,
     /// The channel holds as many people as it may.
     #[error("this channel is full")]
     ChannelFull,
+    /// As many cameras and screens are on in the channel as may be.
+    #[error("as many cameras and screens are on in this channel as may be")]
+    PicturesFull,
     /// The server holds as many people as it may.
     #[error("this server is full")]
     ServerFull,
+    /// More tracks than the client may send.
+    #[error("this offer has more tracks than you may send")]
+    TracksFull,
+    /// What a token does not grant, or that there is no good one.
+    #[error("{0}")]
+    Denied(Refusal),
+    /// Somebody who is not in the channel.
+    #[error("nobody in this channel has that id")]
+    NoSuchParticipant,
     /// The media connection ended.
     #[error("{0}")]
     MediaLost(LostReason),
@@ -116,8 +133,30 @@ impl Error {
             Self::BadLimit(_) => ("bad_limit", Peer, StatusCode::BAD_REQUEST, None),
             Self::Unsupported => ("unsupported", Peer, StatusCode::NOT_ACCEPTABLE, None),
             Self::TooMany => ("too_many", Peer, StatusCode::TOO_MANY_REQUESTS, Some(4008)),
+            Self::TooManyJoins => ("too_many_joins", Peer, StatusCode::TOO_MANY_REQUESTS, None),
             Self::ChannelFull => ("channel_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::PicturesFull => {
+                ("pictures_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None)
+            }
             Self::ServerFull => ("server_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::TracksFull => ("tracks_full", Operator, StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::Denied(Refusal::Missing) => ("no_token", Peer, StatusCode::UNAUTHORIZED, None),
+            Self::Denied(Refusal::Expired) => {
+                ("token_expired", Peer, StatusCode::UNAUTHORIZED, None)
+            }
+            Self::Denied(Refusal::Channel | Refusal::Tenant | Refusal::NotGranted(_)) => {
+                ("not_granted", Peer, StatusCode::FORBIDDEN, None)
+            }
+            Self::Denied(
+                Refusal::Malformed(_)
+                | Refusal::Algorithm
+                | Refusal::Key
+                | Refusal::Signature
+                | Refusal::Claim { .. }
+                | Refusal::NotYet
+                | Refusal::FromTheFuture,
+            ) => ("bad_token", Peer, StatusCode::UNAUTHORIZED, None),
+            Self::NoSuchParticipant => ("no_such_participant", Peer, StatusCode::NOT_FOUND, None),
             Self::MediaLost(_) => ("media_lost", Peer, StatusCode::GONE, None),
             Self::Internal(_) => ("internal", Confab, StatusCode::INTERNAL_SERVER_ERROR, None),
             Self::ForeignHost => ("foreign_host", Peer, StatusCode::FORBIDDEN, None),
@@ -131,6 +170,12 @@ impl Error {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         self.face().fault
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Denied(refusal)
     }
 }
 
@@ -162,7 +207,17 @@ struct Body {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let Face { code, fault, status, close: _ } = self.face();
-        (status, Json(Body { code, fault, message: self.to_string() })).into_response()
+        let answer = (status, Json(Body { code, fault, message: self.to_string() }));
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 6750, section 3: an error is named where there was a token.
+            let challenge = if self == Self::Denied(Refusal::Missing) {
+                "Bearer"
+            } else {
+                "Bearer error=\"invalid_token\""
+            };
+            return ([(WWW_AUTHENTICATE, challenge)], answer).into_response();
+        }
+        answer.into_response()
     }
 }
 
@@ -187,8 +242,16 @@ mod tests {
             Error::BadLimit(String::new()),
             Error::Unsupported,
             Error::TooMany,
+            Error::TooManyJoins,
             Error::ChannelFull,
+            Error::PicturesFull,
             Error::ServerFull,
+            Error::TracksFull,
+            Error::Denied(Refusal::Missing),
+            Error::Denied(Refusal::Expired),
+            Error::Denied(Refusal::Signature),
+            Error::Denied(Refusal::Channel),
+            Error::NoSuchParticipant,
             Error::MediaLost(LostReason::Closed),
             Error::Internal(""),
         ];

@@ -9,6 +9,7 @@
 //! is told is the same in all of them ([`session`]). What the media plane needs of an offer, [`sdp`] works out.
 
 pub mod api;
+pub mod ask;
 pub mod backlog;
 pub mod channel;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub mod dialect;
 pub mod draw;
 pub mod external;
 pub mod fault;
+pub mod limited;
 pub mod link;
 pub mod media;
 pub mod name;
@@ -28,10 +30,13 @@ pub mod outward;
 pub mod placement;
 pub mod plane;
 pub mod presence;
+pub mod rights;
 pub mod sdp;
 pub mod server;
 pub mod session;
 pub mod slots;
+pub mod throttle;
+pub mod token;
 pub mod web;
 
 pub use config::Config;

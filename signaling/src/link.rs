@@ -31,6 +31,10 @@ pub enum Ending {
     Left,
     /// Notices were not taken away.
     Slow,
+    /// A moderator removed the participant.
+    Removed,
+    /// The participant's token expired and was not renewed.
+    Expired,
 }
 
 impl Outbox {

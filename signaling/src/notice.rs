@@ -1,5 +1,8 @@
 //! What a participant is told, whatever the dialect.
 
+use std::time::Duration;
+
+use serde_json::{Map, Value};
 use sfu::command::Voice;
 use sfu::event::{Outcome, Outlook, Speaker};
 use sfu::media::{Mid, ParticipantId, PublicationId, Source};
@@ -7,6 +10,7 @@ use sfu::media::{Mid, ParticipantId, PublicationId, Source};
 use crate::fault::Error;
 use crate::name::{ChannelName, PersonName};
 use crate::slots::Slots;
+use crate::token::grant::MediaGrant;
 
 /// What a participant is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,8 @@ pub enum Notice {
     Slots(Vec<Playing>),
     /// How many receive m-lines would be used.
     SlotsNeeded(Slots),
+    /// What one may do from here on.
+    Granted(Granted),
     /// Which encodings of a track somebody wants.
     Wanted(Wanted),
     /// Who is heard.
@@ -60,10 +66,23 @@ pub struct Welcome {
     pub resumed: bool,
     /// How many receive m-lines to offer.
     pub slots: Slots,
+    /// What one may do.
+    pub granted: Granted,
     /// Everybody, oneself included, in order of arrival.
     pub people: Vec<Person>,
     /// What plays where.
     pub playing: Vec<Playing>,
+}
+
+/// What a participant may do, as it is told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Granted {
+    /// Which media.
+    pub media: MediaGrant,
+    /// May silence and remove others.
+    pub moderate: bool,
+    /// How long; `None` for ever.
+    pub lasts: Option<Duration>,
 }
 
 /// A publication in a slot.
@@ -97,6 +116,8 @@ pub enum Departure {
     Left,
     /// Nothing was heard for too long.
     Lost,
+    /// By a moderator's decision.
+    Removed,
     /// By the server's decision.
     Server,
 }
@@ -110,6 +131,10 @@ pub struct Person {
     pub name: PersonName,
     /// Its switches.
     pub voice: Voice,
+    /// Whether a moderator has silenced it.
+    pub silenced: bool,
+    /// What an application says of it.
+    pub metadata: Option<Map<String, Value>>,
     /// False while its place is kept without a link.
     pub connected: bool,
 }

@@ -11,6 +11,7 @@ use sfu::net::{Bells, CommandQueueFull, MediaConfig, MediaError, MediaThread};
 use sfu::relay::{ShardIndex, mesh};
 use sfu::shard::Shard;
 use sfu::transport::dtls::{Certificate, CertificateError, Fingerprint};
+use simulcast::Bitrate;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -81,13 +82,14 @@ impl PlaneError {
 }
 
 impl Plane {
-    /// Starts a media thread for each of `bind`'s places, each with room for `participants`; what they send is marked `dscp`.
+    /// Starts a media thread for each of `bind`'s places, each with room for `participants` and `egress` bits a second; what they send is marked
+    /// `dscp`.
     ///
     /// # Errors
     /// [`PlaneError`]: a port that is taken or an address that is not ours is the operator's.
     pub fn start(
         bind: Vec<Vec<SocketAddr>>,
-        participants: usize,
+        (participants, egress): (usize, Option<Bitrate>),
         dscp: Dscp,
         draw: &mut Draw,
     ) -> Result<Self, PlaneError> {
@@ -99,7 +101,7 @@ impl Plane {
         let mut threads = Vec::with_capacity(bind.len());
         for (bind, relays) in bind.iter().cloned().zip(mesh(bind.len())) {
             let shard = relays.index;
-            let limits = Limits { participants, ..Limits::default() };
+            let limits = Limits { participants, egress, ..Limits::default() };
             let (hash_seed, certificate) = (draw.number(), certificate.clone());
             let config = ShardConfig { start, start_ntp, hash_seed, certificate, limits };
             let sender = sender.clone();

@@ -1,19 +1,25 @@
 //! Which channels there are: one task that finds them by name, and founds the missing.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use sfu::media::ChannelId;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::channel::{Channel, Closed, Entered, Entrance, Founding};
 use crate::config::Limits;
 use crate::draw::{Draw, SecretHash};
 use crate::fault::Error;
+use crate::limited::{Limit, Limited};
 use crate::link::Outbox;
 use crate::media::Media;
 use crate::name::{ChannelName, PersonName};
 use crate::sdp::negotiate::Policy;
+use crate::throttle::Throttle;
+use crate::token::Access;
+use crate::token::grant::Grant;
 
 /// A way to the task; cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,6 +27,10 @@ pub struct Presence {
     calls: mpsc::Sender<Call>,
     places: Arc<Semaphore>,
     participants_max: usize,
+    access: Access,
+    limited: Limited,
+    joins: Throttle,
+    messages: Throttle,
 }
 
 #[derive(Debug)]
@@ -36,14 +46,29 @@ enum Call {
 impl Presence {
     /// Starts the task.
     #[must_use]
-    pub fn start(limits: Limits, media: Media, policies: Arc<[Policy]>, draw: Draw) -> Self {
+    pub fn start(
+        limits: Limits,
+        media: Media,
+        policies: Arc<[Policy]>,
+        access: Access,
+        mut draw: Draw,
+    ) -> Self {
         let (calls, incoming) = mpsc::channel(CALLS_MAX);
         let places = Arc::new(Semaphore::new(limits.participants));
-        let presence = Self { calls, places, participants_max: limits.participants };
+        let presence = Self {
+            calls,
+            places,
+            participants_max: limits.participants,
+            access,
+            limited: Limited::default(),
+            joins: Throttle::new(limits.joins, draw.number()),
+            messages: Throttle::new(limits.messages, draw.number()),
+        };
         let directory = Directory {
             channels: BTreeMap::new(),
             next: 1,
             people_max: limits.channel,
+            pictures_max: limits.pictures,
             spread: limits.spread,
             media,
             policies,
@@ -53,7 +78,48 @@ impl Presence {
         presence
     }
 
-    /// Comes into a channel, or back.
+    /// Who decides what somebody may do.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// How often limits were reached.
+    #[must_use]
+    pub const fn limited(&self) -> &Limited {
+        &self.limited
+    }
+
+    /// That somebody at `address` wants to come in: to be asked before [`Access::admit`].
+    ///
+    /// # Errors
+    /// [`Error::TooManyJoins`]: the client's fault, or of others at its address.
+    pub fn admit_join(&self, address: IpAddr, now: Instant) -> Result<(), Error> {
+        self.joins
+            .admits(address, now)
+            .then_some(())
+            .ok_or_else(|| self.at(Limit::Joins, Error::TooManyJoins))
+    }
+
+    /// That a message came from `address`.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`]: the client's fault, or of others at its address.
+    pub fn admit_message(&self, address: IpAddr, now: Instant) -> Result<(), Error> {
+        self.messages
+            .admits(address, now)
+            .then_some(())
+            .ok_or_else(|| self.at(Limit::Messages, Error::TooMany))
+    }
+
+    /// Counts that `limit` was reached, which is told as `error`.
+    #[must_use]
+    pub fn at(&self, limit: Limit, error: Error) -> Error {
+        self.limited.count(limit);
+        error
+    }
+
+    /// Comes into a channel, or back, with what [`Access::admit`] granted for it.
     ///
     /// # Errors
     /// [`Error::ServerFull`], [`Error::ChannelFull`]: the operator's to widen; [`Error::Internal`].
@@ -61,11 +127,14 @@ impl Presence {
         &self,
         name: &ChannelName,
         person: PersonName,
+        grant: Grant,
         resume: Option<String>,
         outbox: Outbox,
     ) -> Result<(Channel, Entered), Error> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::ServerFull)?;
-        let mut entrance = Entrance { name: person, resume, outbox, place };
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| self.at(Limit::Participants, Error::ServerFull))?;
+        let mut entrance = Entrance { name: person, grant, resume, outbox, place };
         for _ in 0..ATTEMPTS_MAX {
             let channel = self.call(|reply| Call::Found { name: name.clone(), reply }).await?;
             match channel.enter(entrance).await {
@@ -142,6 +211,7 @@ struct Directory {
     channels: BTreeMap<ChannelName, (ChannelId, Channel)>,
     next: u64,
     people_max: usize,
+    pictures_max: usize,
     spread: usize,
     media: Media,
     policies: Arc<[Policy]>,
@@ -183,6 +253,7 @@ impl Directory {
             id,
             name: name.clone(),
             people_max: self.people_max,
+            pictures_max: self.pictures_max,
             spread: self.spread,
             media: self.media.clone(),
             policies: Arc::clone(&self.policies),

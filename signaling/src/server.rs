@@ -23,26 +23,30 @@ use tokio::time::timeout;
 
 use crate::api::{channels, health, metrics};
 use crate::config::{Config, ConfigError};
-use crate::connection;
+use crate::connection::{self, Peer};
 use crate::dialect::socket;
 use crate::draw::Draw;
 use crate::fault;
+use crate::limited::Limit;
 use crate::media::Media;
 use crate::origin::{self, Hosts};
 use crate::plane::{Plane, PlaneError};
 use crate::presence::Presence;
 use crate::sdp::negotiate::Policy;
+use crate::token::Access;
+use crate::token::reread::{self, KeysError};
 use crate::web::Web;
 
 /// A running server. Dropping it leaves it running; [`Self::stop`] ends it.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    metrics_address: SocketAddr,
     media_addresses: Vec<SocketAddr>,
     app: App,
     media: Media,
     stopping: watch::Sender<bool>,
-    http: JoinHandle<()>,
+    serving: Vec<JoinHandle<()>>,
 }
 
 /// What requests need.
@@ -76,16 +80,26 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The HTTP port is taken: the operator's to choose.
-    #[error("TCP port {port} of {ip} is in use by another program; choose another with --http {ip}:PORT", port = .0.port(), ip = .0.ip())]
-    HttpBusy(SocketAddr),
+    #[error("TCP port {port} of {ip} is in use by another program; choose another with --{flag} {ip}:PORT", port = .address.port(), ip = .address.ip())]
+    HttpBusy {
+        /// Whose address it is.
+        flag: &'static str,
+        /// Which.
+        address: SocketAddr,
+    },
     /// The HTTP address cannot be served for another reason.
-    #[error("cannot serve --http {address}: {source}")]
+    #[error("cannot serve --{flag} {address}: {source}")]
     Http {
+        /// Whose address it is.
+        flag: &'static str,
         /// Which.
         address: SocketAddr,
         /// Why.
         source: io::Error,
     },
+    /// The keys cannot be had: the operator's mistake.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// There is no media plane.
     #[error("{0}{hint}", hint = .0.hint())]
     Plane(#[from] PlaneError),
@@ -111,7 +125,8 @@ impl Server {
         config.check()?;
         let mut draw = Draw::new(StdRng::from_os_rng());
         let Config { limits, dscp, .. } = &config;
-        let plane = Plane::start(config.binds(), limits.participants, *dscp, &mut draw)?;
+        let plane =
+            Plane::start(config.binds(), (limits.participants, config.egress()), *dscp, &mut draw)?;
         Self::start_on(config, plane, draw).await
     }
 
@@ -128,36 +143,62 @@ impl Server {
                 source,
             })?,
         };
-        let listener = TcpListener::bind(config.http)
-            .await
-            .map_err(|source| StartError::http(config.http, source))?;
-        let address =
-            listener.local_addr().map_err(|source| StartError::http(config.http, source))?;
+        let (listener, address) = listen("http", config.http).await?;
+        let metrics = match config.metrics {
+            Some(at) => Some(listen("metrics", at).await?),
+            None => None,
+        };
         let media_addresses = plane.addresses.concat();
         let fingerprint = plane.fingerprint;
-        let policy =
-            |bound: &Vec<SocketAddr>| Policy { candidates: config.candidates(bound), fingerprint };
+        let policy = |bound: &Vec<SocketAddr>| Policy {
+            candidates: config.candidates(bound),
+            fingerprint,
+            preference: config.preference.clone(),
+        };
         let policies = plane.addresses.iter().map(policy).collect();
         let (media, snapshots) = Media::start(plane);
         let (stopping, stops) = watch::channel(false);
+        let access = match config.keys.clone() {
+            Some(keys) => reread::start(keys, stops.clone())?,
+            None => Access::open(),
+        };
+        let access = access.within(config.limits.each);
         let app = App {
-            presence: Presence::start(config.limits, media.clone(), policies, draw),
+            presence: Presence::start(config.limits, media.clone(), policies, access, draw),
             snapshots,
             web: Arc::new(web),
             sockets: Arc::new(Semaphore::new(config.limits.sockets)),
             sockets_max: config.limits.sockets,
             stopping: stops.clone(),
         };
-        let routes = routes(app.clone(), Hosts::new(address, &config.hosts));
-        let http =
-            tokio::spawn(connection::serve(listener, routes, config.limits.connections, stops));
-        Ok(Self { address, media_addresses, app, media, stopping, http })
+        let places = config.limits.connections;
+        let own = |address| Hosts::new(address, &config.hosts);
+        let mut public = routes();
+        let mut metrics_address = address;
+        let mut serving = Vec::new();
+        if let Some((listener, address)) = metrics {
+            metrics_address = address;
+            let routes = finished(metrics_routes(), app.clone(), own(address));
+            let served = connection::serve(listener, routes, places, stops.clone());
+            serving.push(tokio::spawn(served));
+        } else {
+            public = public.route("/metrics", get(metrics::scrape_as_admin));
+        }
+        let routes = finished(public, app.clone(), own(address));
+        serving.push(tokio::spawn(connection::serve(listener, routes, places, stops)));
+        Ok(Self { address, metrics_address, media_addresses, app, media, stopping, serving })
     }
 
     /// Where HTTP is served.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where metrics are served.
+    #[must_use]
+    pub const fn metrics_address(&self) -> SocketAddr {
+        self.metrics_address
     }
 
     /// Where media is received.
@@ -172,33 +213,48 @@ impl Server {
     }
 
     /// Says good-bye to everybody, then ends. Takes at most a few seconds, whatever the clients do.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.stopping.send_replace(true);
         let sockets = u32::try_from(self.app.sockets_max).unwrap_or(u32::MAX);
         // A client that takes no good-bye is left behind.
         let _late = timeout(GOODBYE_MAX, self.app.sockets.acquire_many(sockets)).await;
         self.app.presence.stop().await;
         self.media.stop().await;
-        if timeout(GOODBYE_MAX, &mut self.http).await.is_err() {
-            self.http.abort();
+        for mut serving in self.serving {
+            if timeout(GOODBYE_MAX, &mut serving).await.is_err() {
+                serving.abort();
+            }
         }
     }
 }
 
 impl StartError {
-    fn http(address: SocketAddr, source: io::Error) -> Self {
+    fn http(flag: &'static str, address: SocketAddr, source: io::Error) -> Self {
         if source.kind() == io::ErrorKind::AddrInUse {
-            Self::HttpBusy(address)
+            Self::HttpBusy { flag, address }
         } else {
-            Self::Http { address, source }
+            Self::Http { flag, address, source }
         }
     }
+}
+
+/// A socket at `address`, which `flag` names, and the address that it got.
+async fn listen(
+    flag: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound.await.map_err(|source| StartError::http(flag, address, source))
 }
 
 /// How long a stopping server waits for its clients: they have a second each for their last words, side by side.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
-fn routes(app: App, hosts: Hosts) -> Router {
+fn routes() -> Router<App> {
     Router::new()
         .route("/", get(page))
         .route("/c/{channel}", get(page))
@@ -208,7 +264,15 @@ fn routes(app: App, hosts: Hosts) -> Router {
         .route("/v1/channels/{channel}", get(channels::look))
         .route("/v1/leave/{secret}", post(channels::leave))
         .route("/healthz", get(health::healthy))
-        .route("/metrics", get(metrics::scrape))
+}
+
+fn metrics_routes() -> Router<App> {
+    Router::new().route("/metrics", get(metrics::scrape))
+}
+
+/// `routes` with what holds for all requests.
+fn finished(routes: Router<App>, app: App, hosts: Hosts) -> Router {
+    routes
         .fallback(|| async { fault::Error::NotFound })
         .layer(middleware::from_fn_with_state(hosts, origin::guard))
         .with_state(app)
@@ -236,10 +300,12 @@ async fn icon(State(app): State<App>, headers: HeaderMap) -> Response {
 
 async fn open_socket(
     State(app): State<App>,
+    Extension(Peer(peer)): Extension<Peer>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, fault::Error> {
-    let place =
-        Arc::clone(&app.sockets).try_acquire_owned().map_err(|_| fault::Error::ServerFull)?;
+    let place = Arc::clone(&app.sockets)
+        .try_acquire_owned()
+        .map_err(|_| app.presence.at(Limit::Sockets, fault::Error::ServerFull))?;
     let App { presence, stopping, .. } = app;
     let upgrade = upgrade
         .read_buffer_size(SOCKET_BUFFER_BYTES)
@@ -247,7 +313,7 @@ async fn open_socket(
         .max_message_size(socket::MESSAGE_BYTES_MAX)
         .max_frame_size(socket::MESSAGE_BYTES_MAX);
     Ok(upgrade.on_upgrade(async move |socket| {
-        socket::serve(socket, presence, stopping).await;
+        socket::serve(socket, peer, presence, stopping).await;
         drop(place);
     }))
 }

@@ -583,6 +583,10 @@ async fn an_empty_channel_ends_and_its_name_begins_anew() {
 #[path = "server_http_tests.rs"]
 mod http;
 
+#[path = "server_access_tests.rs"]
+mod access;
+#[path = "server_limits_tests.rs"]
+mod limits;
 #[path = "server_message_tests.rs"]
 mod message;
 #[path = "server_patience_tests.rs"]

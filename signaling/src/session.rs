@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sfu::command::{
-    Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, View, Voice,
+    Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, Silenced, View, Voice,
 };
 use sfu::event::{Assignment, LostReason, Outlook};
 use sfu::media::{ChannelId, MediaKind, ParticipantId, PublicationId};
@@ -14,67 +14,18 @@ use simulcast::Bitrate;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+pub use crate::ask::{Ask, MidView};
 use crate::draw::{Draw, SecretHash};
 use crate::fault::Error;
 use crate::link::Link;
 use crate::name::PersonName;
-use crate::notice::{Notice, Person, Playing, Wanted};
+use crate::notice::{Granted, Notice, Person, Playing, Wanted};
+use crate::rights::Rights;
 use crate::sdp::SdpError;
 use crate::sdp::negotiate::{Agreed, Negotiated, Policy, Track, negotiate};
 use crate::sdp::read::Offer;
 use crate::slots::Slots;
-
-/// How large an m-line is shown.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct MidView {
-    /// Which m-line.
-    pub mid: String,
-    /// In device pixels.
-    pub width: u16,
-    /// In device pixels.
-    pub height: u16,
-    /// 1 to 3.
-    pub priority: u8,
-}
-
-/// What a participant asks for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Ask {
-    /// To send and receive as an offer says.
-    Offer {
-        /// The client's number for it.
-        id: u64,
-        /// The session description.
-        sdp: String,
-        /// What its send m-lines are.
-        tracks: Vec<Track>,
-    },
-    /// To switch something on or off.
-    Voice(Voice),
-    /// To see in these sizes.
-    View(Vec<MidView>),
-    /// To receive no more than this.
-    Prefer {
-        /// `None` for no limit.
-        budget: Option<Bitrate>,
-        /// Pictures at all?
-        pictures: Pictures,
-    },
-    /// That others know what keeps a track of its own small.
-    Limited {
-        /// Its m-line.
-        mid: String,
-        /// `None` for nothing.
-        by: Option<Shortage>,
-    },
-    /// To be told of the link, or no longer.
-    Watch {
-        /// Which of both.
-        link: bool,
-    },
-    /// To go.
-    Leave,
-}
+use crate::token::grant::Grant;
 
 /// One participant.
 #[derive(Debug)]
@@ -91,6 +42,8 @@ pub struct Session {
     pub resume: SecretHash,
     /// What sends it away.
     pub leave: SecretHash,
+    /// What it may do.
+    pub rights: Rights,
     prefer: Option<(Option<Bitrate>, Pictures)>,
     connection: Option<Connection>,
     waiting: VecDeque<Waiting>,
@@ -147,13 +100,13 @@ pub struct Exchange {
 impl Session {
     /// A participant without media.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         id: ParticipantId,
         name: PersonName,
         link: Link,
         resume: SecretHash,
         leave: SecretHash,
-        place: OwnedSemaphorePermit,
+        (rights, place): (Rights, OwnedSemaphorePermit),
     ) -> Self {
         Self {
             id,
@@ -162,6 +115,7 @@ impl Session {
             link,
             resume,
             leave,
+            rights,
             prefer: None,
             connection: None,
             waiting: VecDeque::new(),
@@ -182,6 +136,8 @@ impl Session {
             id: self.id,
             name: self.name.clone(),
             voice: self.voice,
+            silenced: self.rights.silenced,
+            metadata: self.rights.grant.metadata.clone(),
             connected: self.link.is_attached(),
         }
     }
@@ -219,7 +175,8 @@ impl Session {
     /// An offer of another peer connection than the last ends that one and begins anew: new slots, new ids.
     ///
     /// # Errors
-    /// [`Error::BadSdp`] and [`Error::Unsupported`]: the client's fault; nothing changed then.
+    /// [`Error::BadSdp`] and [`Error::Unsupported`]: the client's fault. [`Error::TracksFull`] where it would send more
+    /// tracks than it is granted. Nothing changed then.
     pub fn offer(
         &mut self,
         channel: ChannelId,
@@ -236,10 +193,15 @@ impl Session {
             self.connection.as_ref().filter(|connection| connection.agreed.continues_with(&offer));
         let fresh = going_on.is_none();
         let shard = going_on.map_or(place, |connection| connection.shard);
-        let before =
+        let mut before =
             going_on.map_or_else(|| Agreed::new(draw), |connection| connection.agreed.clone());
+        before.granted = self.rights.grant.media;
         let policy = policies.get(usize::from(shard.0)).ok_or(Error::Internal("no such shard"))?;
         let negotiated = negotiate(&offer, tracks, policy, &before, taken, draw)?;
+        let publications_max = self.rights.grant.limits.publications.unwrap_or(usize::MAX);
+        if negotiated.publications.len() > publications_max {
+            return Err(Error::TracksFull);
+        }
         let commands = self.commands(channel, &offer, &negotiated, fresh);
         let joining = match self.connection.take() {
             Some(connection) if !fresh => connection.joining,
@@ -282,6 +244,9 @@ impl Session {
             commands.push(negotiate);
             commands.push(self.voice_command());
             commands.extend(self.prefer_command());
+            let is_capped = self.rights.grant.limits.bitrate_up.is_some();
+            commands.extend(is_capped.then(|| self.cap_command()));
+            commands.extend(self.rights.silenced.then(|| self.silence_command()));
         } else {
             if negotiated.restart {
                 commands.push(Command::RestartIce { participant, local });
@@ -366,14 +331,18 @@ impl Session {
     /// That the media connection ended, unless that was an earlier one. The participant stays, and may offer anew.
     pub fn lost(&mut self, reason: LostReason) {
         if self.takes_news() {
-            self.connection = None;
-            self.assigned.clear();
-            self.wanted.clear();
-            self.limited.clear();
-            self.wish = None;
-            self.outlook = None;
-            self.link.tell(Notice::Failed { error: Error::MediaLost(reason), offer: None });
+            self.forget_media(reason);
         }
+    }
+
+    fn forget_media(&mut self, reason: LostReason) {
+        self.connection = None;
+        self.assigned.clear();
+        self.wanted.clear();
+        self.limited.clear();
+        self.wish = None;
+        self.outlook = None;
+        self.link.tell(Notice::Failed { error: Error::MediaLost(reason), offer: None });
     }
 
     /// What the slots carry now.
@@ -489,12 +458,65 @@ impl Session {
         self.connection.as_ref().and_then(|_| self.prefer_command())
     }
 
+    /// What the person wants, and no more than the token grants.
     fn prefer_command(&self) -> Option<Command> {
-        self.prefer.map(|(budget, pictures)| Command::Prefer {
-            participant: self.id,
-            budget,
-            pictures,
-        })
+        let most = self.rights.grant.limits.bitrate_down;
+        if self.prefer.is_none() && most.is_none() {
+            return None;
+        }
+        let (wanted, pictures) = self.prefer.unwrap_or_default();
+        let budget = wanted.into_iter().chain(most).min();
+        Some(Command::Prefer { participant: self.id, budget, pictures })
+    }
+
+    /// Whether it is silenced, for the media plane, where that knows this participant.
+    #[must_use]
+    pub fn silence(&self) -> Option<Command> {
+        self.connection.as_ref().map(|_| self.silence_command())
+    }
+
+    const fn silence_command(&self) -> Command {
+        let Rights { silenced, .. } = self.rights;
+        Command::Silence { participant: self.id, what: Silenced::Microphone, silenced }
+    }
+
+    const fn cap_command(&self) -> Command {
+        Command::Cap { participant: self.id, most: self.rights.grant.limits.bitrate_up }
+    }
+
+    /// Takes another grant from `now` on: the commands that follow. One that takes media away ends the connection, and the client is
+    /// told to offer anew.
+    pub fn renew(&mut self, grant: Grant, now: Instant) -> Vec<Command> {
+        let commands = self.take_grant(grant, now);
+        self.link.tell(Notice::Granted(self.granted(now)));
+        commands
+    }
+
+    /// As [`Self::renew`], without a word: the welcome has it.
+    pub fn take_grant(&mut self, grant: Grant, now: Instant) -> Vec<Command> {
+        if let Some(name) = &grant.name {
+            self.name = name.clone();
+        }
+        let bounds = self.rights.grant.limits;
+        let shrinks = self.rights.renew(grant, now);
+        if self.connection.is_none() || !(shrinks || bounds != self.rights.grant.limits) {
+            return Vec::new();
+        }
+        if shrinks {
+            let leave = self.end();
+            self.forget_media(LostReason::Closed);
+            return leave.into_iter().collect();
+        }
+        let (budget, pictures) = (None, Pictures::default());
+        let lifted = Command::Prefer { participant: self.id, budget, pictures };
+        vec![self.prefer_command().unwrap_or(lifted), self.cap_command()]
+    }
+
+    /// What the client is told of its rights.
+    #[must_use]
+    pub fn granted(&self, now: Instant) -> Granted {
+        let Grant { media, moderate, .. } = self.rights.grant;
+        Granted { media, moderate, lasts: self.rights.left(now) }
     }
 
     /// Sizes by slot, for the media plane; of two for one slot the last counts.

@@ -21,6 +21,7 @@ use sfu::transport::srtp::{KeyingMaterial, MasterKey, Profile};
 use sfu::{ChannelId, Event, ParticipantId, Shard};
 use signaling::draw::Draw;
 use signaling::sdp::negotiate::{Agreed, Negotiated, Policy, Track, negotiate};
+use signaling::sdp::preference::Preference;
 use signaling::sdp::read;
 use tools::peer::offer::{Answer, Offer};
 use tools::peer::tally::{Heard, Tally};
@@ -192,8 +193,11 @@ impl Hall {
             .collect();
         let offer = read::Offer::read(&offer.to_string()).expect("our offer can be read");
         let agreed = Agreed::new(&mut self.draw);
-        let policy =
-            Policy { candidates: vec![SERVER], fingerprint: self.certificate.fingerprint() };
+        let policy = Policy {
+            candidates: vec![SERVER],
+            fingerprint: self.certificate.fingerprint(),
+            preference: Preference::default(),
+        };
         let taken: BTreeSet<u32> = self
             .owners
             .range((channel, 0)..=(channel, u32::MAX))

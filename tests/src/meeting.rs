@@ -54,6 +54,8 @@ pub struct Meeting {
     snapshots: Vec<Snapshot>,
     /// Somebody sent from an address that the server did not know yet: what was lost there is no fault of the server's.
     has_moved: bool,
+    /// Whether somebody was to send less than they may have sent: what the server drops of it is missing, as if it had been lost.
+    has_capped: bool,
     /// Of clients that have left.
     old_complaints: Vec<String>,
     digest: Digest,
@@ -158,6 +160,7 @@ impl Meeting {
             events: Vec::new(),
             snapshots: vec![Snapshot::default(); shards],
             has_moved: false,
+            has_capped: false,
             old_complaints: Vec::new(),
             digest: Digest::default(),
             recv: RecvBatch::new(),
@@ -243,6 +246,7 @@ impl Meeting {
     /// Tells the shard of whom it concerns something.
     pub fn command(&mut self, command: Command) {
         self.commands += 1;
+        self.has_capped |= matches!(command, Command::Cap { .. });
         let instant = self.clock.instant(self.now);
         let shard = self.shard_of(Person::with_id(command.participant()));
         let id = CommandId(self.commands);
@@ -344,6 +348,11 @@ impl Meeting {
         media
     }
 
+    /// No shard is to send more than this from here on.
+    pub fn limit_egress(&mut self, most: Option<Bitrate>) {
+        self.shards.iter_mut().for_each(|shard| shard.limit_egress(most));
+    }
+
     /// The newest counters that a shard told: of one second or less ago. `None` before the first.
     #[must_use]
     pub fn counters(&self) -> Option<&Counters> {
@@ -374,6 +383,7 @@ impl Meeting {
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         let is_clean = !self.has_moved
+            && !self.has_capped
             && self.seats.values().all(|seat| {
                 let counts = self.network.counts(seat.up.route);
                 counts.lost + counts.queue_full + counts.blacked_out == 0

@@ -73,6 +73,10 @@ pub enum Step {
     Voice { who: Person, muted: bool, deafened: bool },
     /// A moderator silences somebody's microphone, or their camera, or lets it be heard and seen again.
     Silence { who: Person, source: Source, silenced: bool },
+    /// May send at most so much.
+    Capped { who: Person, most: Option<Bitrate> },
+    /// No media thread is to send more than this.
+    Egress { most: Option<Bitrate> },
     /// Shows all pictures this high, in a width of 16 : 9; 0 to hide them.
     Views { who: Person, height: u16 },
     /// Wants at most so much.
@@ -237,6 +241,10 @@ impl Running {
                 self.meeting.command(Command::Voice { participant: who.participant(), voice });
             }
             Step::Silence { who, source, silenced } => self.silenced(who, source, silenced),
+            Step::Capped { who, most } => {
+                self.meeting.command(Command::Cap { participant: who.participant(), most });
+            }
+            Step::Egress { most } => self.meeting.limit_egress(most),
             Step::Views { who, height } => self.meeting.view(who, height),
             Step::Prefers { who, budget, pictures } => {
                 self.meeting.command(Command::Prefer {

@@ -13,6 +13,7 @@ use crate::media::{MediaKind, ParticipantId, SlotId, Source, Ssrc};
 use crate::net::ahead;
 use crate::packet::feedback::SenderReport;
 use crate::publication::PublicationKey;
+use crate::publication::cap::Cap;
 use crate::publication::clock::PublisherClock;
 use crate::publication::streams::Streams;
 use crate::publication::uplink::Uplink;
@@ -52,6 +53,8 @@ pub struct Participant {
     pub targets: Targets,
     /// What it is told it may send, where it has no transport-wide feedback.
     pub uplink: Option<Uplink>,
+    /// The most it may send, where that is bounded.
+    pub cap: Option<Cap>,
     /// The CNAME of our reports.
     pub cname: ArrayString<16>,
     /// What signaling was told last of its slots.
@@ -150,6 +153,7 @@ impl Participant {
             prefer: Prefer::default(),
             targets: Targets::default(),
             uplink: None,
+            cap: None,
             cname: ArrayString::new(),
             told: Told::default(),
             awaits: Awaits { joined: now, sound: false, pictures: false },

@@ -223,6 +223,12 @@ impl SendBatch {
         self.datagrams.len() < SEND_MAX && self.used + DATAGRAM_MAX <= self.arena.len()
     }
 
+    /// Bytes of all datagrams.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.used
+    }
+
     /// How long the last datagram is, where it goes to `path`.
     #[must_use]
     pub fn last_to(&self, path: Path) -> Option<usize> {

@@ -8,6 +8,7 @@
 //! A publication knows who subscribes to it, but nothing of how they send: subscriptions see only its
 //! [`History`] and what [`Publication::receive`] returns.
 
+pub mod cap;
 pub mod clock;
 pub mod demand;
 mod encoding;

@@ -1,6 +1,6 @@
 //! Which publication an SSRC belongs to (RFC 8843, section 9.2; RFC 8852).
 
-use crate::media::{Encoding, Mid, PayloadMap, PayloadType, PublicationSpec, Rid, Ssrc};
+use crate::media::{Encoding, MediaKind, Mid, PayloadMap, PayloadType, PublicationSpec, Rid, Ssrc};
 use crate::packet::extension::{ExtensionIds, Extensions};
 use crate::packet::header::Header;
 
@@ -15,6 +15,8 @@ pub struct Origin {
     pub publication: PublicationKey,
     /// Which of its encodings.
     pub encoding: u8,
+    /// Sound or picture.
+    pub kind: MediaKind,
     /// What the stream carries.
     pub role: Role,
 }
@@ -42,6 +44,7 @@ pub struct Streams {
 #[derive(Clone, Debug)]
 struct Section {
     publication: PublicationKey,
+    kind: MediaKind,
     mid: Mid,
     payloads: Vec<PayloadMap>,
     encodings: Vec<Encoding>,
@@ -60,7 +63,8 @@ impl Streams {
             self.ids = self.ids.merged(&spec.extensions);
             let (mid, payloads, encodings) =
                 (spec.mid, spec.payloads.clone(), spec.encodings.clone());
-            self.sections.push(Section { publication, mid, payloads, encodings });
+            let kind = spec.source.kind();
+            self.sections.push(Section { publication, kind, mid, payloads, encodings });
         }
         let sections = &self.sections;
         self.known.retain(|(_, origin)| {
@@ -68,8 +72,8 @@ impl Streams {
         });
         for section in &self.sections {
             for (encoding, place) in section.encodings.iter().zip(0u8..) {
-                let origin =
-                    |role| Origin { publication: section.publication, encoding: place, role };
+                let Section { publication, kind, .. } = *section;
+                let origin = |role| Origin { publication, encoding: place, kind, role };
                 if let Some(ssrc) = encoding.ssrc {
                     Self::bind(&mut self.known, ssrc, origin(Role::Media));
                 }
@@ -103,7 +107,8 @@ impl Streams {
         let rid = if is_rtx { extensions.repaired_rid.or(extensions.rid) } else { extensions.rid };
         let encoding = section.encoding(rid)?;
         let role = if is_rtx { Role::Retransmission { of: None } } else { Role::Media };
-        let origin = Origin { publication: section.publication, encoding, role };
+        let Section { publication, kind, .. } = *section;
+        let origin = Origin { publication, encoding, kind, role };
         Self::bind(&mut self.known, header.ssrc, origin);
         Some(self.with_media_ssrc(origin))
     }

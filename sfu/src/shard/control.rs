@@ -8,6 +8,7 @@ use crate::channel::participant::{Participant, ParticipantKey, Prefer};
 use crate::command::{Command, CommandError, Join, Negotiate, Silenced, View, Voice};
 use crate::event::{Event, LostReason};
 use crate::media::{MediaKind, ParticipantId, PublicationId, PublicationSpec, SlotSpec};
+use crate::publication::cap::Cap;
 use crate::publication::hindrance::Shortage;
 use crate::publication::uplink::Uplink;
 use crate::publication::{Feed, Publication, PublicationKey};
@@ -38,6 +39,13 @@ impl Shard {
                     participant.follow_estimate(now);
                 }
                 self.touch(key);
+                Ok(())
+            }
+            Command::Cap { participant, most } => {
+                let key = self.known(participant)?;
+                if let Some(participant) = self.tables.participants.get_mut(key) {
+                    participant.cap = most.map(|most| Cap::new(most, now));
+                }
                 Ok(())
             }
             Command::Hinder { participant, publication, shortage } => {

@@ -16,6 +16,7 @@ use crate::event::{Event, LostReason, Outcome, Reason, Speaker};
 use crate::media::MediaKind;
 use crate::metrics::{Counters, Direction, Pause, ProbeOutcome};
 use crate::packet::feedback::{self, BLOCKS_MAX, ReportBlock};
+use crate::publication::cap::Cap;
 use crate::publication::demand::Demand;
 use crate::publication::receive::Reception;
 use crate::publication::{Feed, Publication, PublicationKey};
@@ -170,7 +171,9 @@ impl Shard {
                 worst = worst.max(stream.fraction_lost());
             }
         }
+        let cap = participant.cap.as_ref().map(Cap::most);
         if let Some(limit) = uplink.poll(now, worst) {
+            let limit = cap.map_or(limit, |most| limit.min(most));
             participant.transport.send_rtcp(|out| feedback::write_remb(out, sender, limit, &ssrcs));
         }
     }

@@ -299,10 +299,17 @@ impl Participant {
         let end = self.transport.open_rtp(&header, data)?;
         let packet = data.get(..end).ok_or(DropReason::RtpMalformed)?;
         let extensions = self.streams.extension_ids().read(&header, packet);
+        let origin = self.streams.origin(&header, &extensions).ok_or(DropReason::UnknownStream);
+        // What is too much is not acknowledged either, so that the publisher's own estimate comes down to what it may send.
+        if let (Ok(origin), Some(cap)) = (&origin, &mut self.cap)
+            && !cap.admits(arrival, origin.kind, end)
+        {
+            return Err(DropReason::AboveCap);
+        }
         if let Some(sequence) = extensions.transport_sequence {
             self.transport.arrivals.record(SequenceNumber(sequence), arrival);
         }
-        let origin = self.streams.origin(&header, &extensions).ok_or(DropReason::UnknownStream)?;
+        let origin = origin?;
         let payload = packet.get(header.length..).unwrap_or_default();
         let payload = payload.get(..header.payload_length(packet)?).unwrap_or_default();
         let media = Incoming {

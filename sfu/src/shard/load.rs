@@ -1,16 +1,22 @@
-//! How busy the media thread is, and what is given up for it.
+//! How busy the media thread is, and how much it sends of what it may; and what is given up for it.
 
 use std::time::{Duration, Instant};
 
+use simulcast::Bitrate;
 use simulcast::allocator::Shed;
 
-/// Looks at the share of time that turns take, a window at a time, and moves by one stage at a time.
+/// Looks at the share of time that turns take, and the share that is sent of what may be, a window at a time; the larger of both moves it
+/// by one stage at a time.
 #[derive(Debug)]
 pub(super) struct Load {
     /// When the present window began.
     since: Instant,
     /// Of which so much was worked.
     worked: Duration,
+    /// And so many bytes sent.
+    sent: usize,
+    /// The most bits to send in a second.
+    egress: Option<Bitrate>,
     shed: Shed,
     /// The last window was busy.
     was_busy: bool,
@@ -23,10 +29,12 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) const fn new(start: Instant) -> Self {
+    pub(super) const fn new(start: Instant, egress: Option<Bitrate>) -> Self {
         Self {
             since: start,
             worked: Duration::ZERO,
+            sent: 0,
+            egress,
             shed: Shed::Nothing,
             was_busy: false,
             restless: start,
@@ -40,6 +48,16 @@ impl Load {
         self.shed
     }
 
+    /// Another bound of what is sent.
+    pub(super) const fn limit_egress(&mut self, egress: Option<Bitrate>) {
+        self.egress = egress;
+    }
+
+    /// So many bytes are on their way.
+    pub(super) const fn sent(&mut self, bytes: usize) {
+        self.sent = self.sent.saturating_add(bytes);
+    }
+
     /// A turn that ended at `now` took so long.
     pub(super) fn turn_took(&mut self, now: Instant, worked: Duration) {
         self.worked += worked;
@@ -47,8 +65,10 @@ impl Load {
         if passed < WINDOW {
             return;
         }
-        let permille = self.worked.as_micros().saturating_mul(1_000) / passed.as_micros().max(1);
-        (self.since, self.worked) = (now, Duration::ZERO);
+        let micros = passed.as_micros().max(1);
+        let permille =
+            (self.worked.as_micros().saturating_mul(1_000) / micros).max(self.share_sent(micros));
+        (self.since, self.worked, self.sent) = (now, Duration::ZERO, 0);
         if permille >= BUSY_PERMILLE {
             self.restless = now;
             // One busy window may be a machine that stood still.
@@ -61,6 +81,14 @@ impl Load {
             self.take_back(now);
         }
         self.was_busy = permille >= BUSY_PERMILLE;
+    }
+
+    /// What was sent in `micros` of what may be, in thousandths.
+    fn share_sent(&self, micros: u128) -> u128 {
+        let Some(egress) = self.egress else { return 0 };
+        // Bytes in microseconds against bits in seconds, in thousandths: 8 · 10⁶ · 10³.
+        let sent = u128::try_from(self.sent).unwrap_or(u128::MAX).saturating_mul(8_000_000_000);
+        sent / u128::from(egress.as_bps()).saturating_mul(micros).max(1)
     }
 
     fn give_up_more(&mut self, now: Instant) {
@@ -111,7 +139,7 @@ mod tests {
     impl Thread {
         fn new() -> Self {
             let now = Clock::new().now();
-            Self { now, load: Load::new(now) }
+            Self { now, load: Load::new(now, None) }
         }
 
         /// Works in turns of a tenth of a second for as many of them.
@@ -119,6 +147,15 @@ mod tests {
             for _ in 0..tenths {
                 self.now += Duration::from_millis(100);
                 self.load.turn_took(self.now, Duration::from_micros(100 * permille));
+            }
+            self.load.shed()
+        }
+
+        /// Sends so many kilobits a second for as many tenths of one, and works little.
+        fn sends(&mut self, kbps: usize, tenths: u32) -> Shed {
+            for _ in 0..tenths {
+                self.load.sent(kbps * 1_000 / 8 / 10);
+                self.works(100, 1);
             }
             self.load.shed()
         }
@@ -135,6 +172,18 @@ mod tests {
         assert_eq!(thread.works(1_000, 10), Shed::AllLayers);
         assert_eq!(thread.works(1_000, 10), Shed::Pictures);
         assert_eq!(thread.works(1_000, 100), Shed::Pictures);
+    }
+
+    #[test]
+    fn what_is_sent_counts_as_work_does() {
+        let mut thread = Thread::new();
+        assert_eq!(thread.sends(5_000, 50), Shed::Nothing, "without a bound");
+        thread.load.limit_egress(Some(Bitrate::kbps(1_000)));
+        assert_eq!(thread.sends(840, 100), Shed::Nothing);
+        assert_eq!(thread.sends(850, 20), Shed::New);
+        assert_eq!(thread.sends(850, 10), Shed::Layers);
+        assert_eq!(thread.sends(590, 49), Shed::Layers);
+        assert_eq!(thread.sends(590, 1), Shed::New);
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Shard {
             ready: Touched::default(),
             farewells: Farewells::default(),
             handshakes: Handshakes::default(),
-            load: Load::new(config.start),
+            load: Load::new(config.start, config.limits.egress),
             events: VecDeque::new(),
             counters: Counters::default(),
             next_metrics: config.start + METRICS_INTERVAL,
@@ -162,8 +162,13 @@ impl Shard {
         left
     }
 
-    /// A turn of the thread that drives this shard ended and took so long, waiting aside. Where turns take nearly all of the time,
-    /// pictures are given up, for each participant with the next allocation; sound never is.
+    /// Another bound of what is sent in a second, without IP and UDP headers; `None` for none.
+    pub fn limit_egress(&mut self, most: Option<Bitrate>) {
+        self.load.limit_egress(most);
+    }
+
+    /// A turn of the thread that drives this shard ended and took so long, waiting aside. Where turns take nearly all of the time, or
+    /// nearly as much is sent as may be, pictures are given up, for each participant with the next allocation; sound never is.
     pub fn handle_load(&mut self, now: Instant, worked: Duration) {
         self.load.turn_took(now, worked);
     }
@@ -177,7 +182,9 @@ impl Shard {
     /// Writes what is to be sent into `out`. After [`Fill::Full`], send and clear `out` and call again.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut SendBatch) -> Fill {
         self.handshakes.end_turn();
+        let before = out.bytes();
         let fill = self.transmit(now, out);
+        self.load.sent(out.bytes().saturating_sub(before));
         self.settle();
         fill
     }

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use crate::fault::Error;
 use crate::name::ChannelName;
 use crate::presence::Presence;
+use crate::token::Bearer;
 
 /// A channel as a stranger may see it.
 #[derive(Debug, Serialize)]
@@ -23,15 +24,18 @@ pub struct NameShown {
 }
 
 /// `GET /v1/channels/{channel}`: who is inside, at most 100; an empty list where the channel does not exist, since the next to
-/// come in makes it.
+/// come in makes it. Where there are keys, only for whoever may come in.
 ///
 /// # Errors
-/// [`Error::BadChannel`]: the client's fault.
+/// [`Error::BadChannel`], [`Error::Denied`]: the client's fault.
 pub async fn look(
     State(presence): State<Presence>,
     Path(channel): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Json<ChannelShown>, Error> {
     let channel = ChannelName::parse(&channel)?;
+    let (access, bearer) = (presence.access(), Bearer::of(&headers)?);
+    access.admit(bearer.as_ref(), &channel, access.now())?;
     let names = presence.names(&channel).await?;
     let participants =
         names.iter().map(|name| NameShown { name: name.as_str().to_owned() }).collect();

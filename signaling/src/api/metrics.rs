@@ -3,13 +3,27 @@
 use std::fmt::Write as _;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use sfu::metrics::{Reading, Sample};
 
+use crate::fault::Error;
+use crate::limited::Limit;
 use crate::server::App;
+use crate::token::Bearer;
 
-/// All of them.
+/// All of them, for whoever may look at the whole server: everybody in the open development mode.
+pub(crate) async fn scrape_as_admin(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Error> {
+    let (access, bearer) = (app.presence.access(), Bearer::of(&headers)?);
+    access.administer(bearer.as_ref(), access.now())?;
+    Ok(scrape(State(app)).await)
+}
+
+/// All of them, for whoever reaches the address at which there is nothing else.
 pub(crate) async fn scrape(State(app): State<App>) -> impl IntoResponse {
     let gauges = [
         ("confab_sockets", "WebSockets open.", app.sockets()),
@@ -44,6 +58,13 @@ pub(crate) async fn scrape(State(app): State<App>) -> impl IntoResponse {
     }
     for (name, help, value) in gauges {
         let _written = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    }
+    let name = "confab_limits_reached_total";
+    let help = "Times somebody was refused because a limit was reached.";
+    let _written = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
+    for limit in Limit::ALL {
+        let count = app.presence.limited().reached(limit);
+        let _written = writeln!(text, "{name}{{limit=\"{}\"}} {count}", limit.name());
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

@@ -16,6 +16,7 @@
 mod encoding;
 pub mod format;
 pub mod negotiate;
+pub mod preference;
 pub mod read;
 pub mod section;
 pub mod write;

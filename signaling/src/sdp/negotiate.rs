@@ -13,11 +13,13 @@ use sfu::packet::extension::{Extension, ExtensionIds};
 use sfu::transport::dtls::Fingerprint;
 
 use super::format::Carries;
+use super::preference::Preference;
 use super::read::Offer;
 use super::section::{OfferedExtension, Payload, Rtp, Section};
 use super::write::{Accepted, Answer, AnswerSection, Body, Stream};
 use super::{Direction, SdpError};
 use crate::draw::Draw;
+use crate::token::grant::MediaGrant;
 
 /// What the client says beside its offer about a send m-line.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,6 +37,8 @@ pub struct Policy {
     pub candidates: Vec<SocketAddr>,
     /// Of the server's certificate.
     pub fingerprint: Fingerprint,
+    /// Which media clients are to send.
+    pub preference: Preference,
 }
 
 /// What the answers of a connection have fixed so far.
@@ -48,6 +52,8 @@ pub struct Agreed {
     pub local: IceCredentials,
     /// The CNAME of our sender reports.
     pub cname: ArrayString<16>,
+    /// Which media may be sent and received: what may not is answered as inactive.
+    pub granted: MediaGrant,
     /// The offer's side, once there was one.
     pub remote: Option<Remote>,
     publications: Vec<Published>,
@@ -111,6 +117,7 @@ impl Agreed {
             version: 0,
             local: draw.ice_credentials(),
             cname: draw.cname(),
+            granted: MediaGrant::ALL,
             remote: None,
             publications: Vec::new(),
             slots: Vec::new(),
@@ -201,6 +208,7 @@ pub fn negotiate(
         offered.clone().any(|rtp| rtp.kind == MediaKind::Video && !rtp.payloads.is_empty());
     let mut round = Round {
         tracks,
+        preference: &policy.preference,
         pictures,
         before: agreed,
         next: Agreed {
@@ -269,6 +277,7 @@ fn check_tracks(offer: &Offer, tracks: &[Track]) -> Result<(), SdpError> {
 /// One offer being answered.
 struct Round<'a> {
     tracks: &'a [Track],
+    preference: &'a Preference,
     pictures: bool,
     before: &'a Agreed,
     next: Agreed,
@@ -290,16 +299,15 @@ enum Part {
 
 impl Round<'_> {
     fn answer(&mut self, section: &Section) -> Result<AnswerSection, SdpError> {
-        let body = match &section.rtp {
-            Some(rtp)
-                if rtp
-                    .payloads
-                    .iter()
-                    .any(|payload| matches!(payload.carries, Carries::Media(_))) =>
-            {
-                Body::Accepted(Box::new(self.accept(section.mid, rtp)?))
+        let accepted = section.rtp.as_ref().map(|rtp| self.preference.accepted(&rtp.payloads));
+        let carried = accepted.filter(|payloads| {
+            payloads.iter().any(|payload| matches!(payload.carries, Carries::Media(_)))
+        });
+        let body = match (&section.rtp, carried) {
+            (Some(rtp), Some(payloads)) => {
+                Body::Accepted(Box::new(self.accept(section.mid, rtp, payloads)?))
             }
-            Some(_) | None => Body::Rejected(section.formats.clone()),
+            (Some(_) | None, _) => Body::Rejected(section.formats.clone()),
         };
         Ok(AnswerSection {
             media: section.media.clone(),
@@ -310,10 +318,12 @@ impl Round<'_> {
     }
 
     fn part(&self, mid: Mid, rtp: &Rtp) -> Part {
+        let granted = self.before.granted;
         if rtp.direction.sends() {
-            Part::Publication { active: true }
+            let may = granted.may_send(self.source(mid, rtp.kind));
+            if may { Part::Publication { active: true } } else { Part::Idle }
         } else if rtp.direction.receives() {
-            Part::Slot
+            if granted.subscribe { Part::Slot } else { Part::Idle }
         } else if self.track(mid).is_some() || self.before.published(mid, rtp.kind).is_some() {
             Part::Publication { active: false }
         } else {
@@ -321,12 +331,17 @@ impl Round<'_> {
         }
     }
 
-    fn accept(&mut self, mid: Mid, rtp: &Rtp) -> Result<Accepted, SdpError> {
+    fn accept(
+        &mut self,
+        mid: Mid,
+        rtp: &Rtp,
+        payloads: Vec<Payload>,
+    ) -> Result<Accepted, SdpError> {
         let part = self.part(mid, rtp);
         let transport_wide = rtp.kind == MediaKind::Video || self.pictures;
         let mut accepted = Accepted {
             direction: Direction::Inactive,
-            payloads: rtp.payloads.clone(),
+            payloads,
             extensions: rtp.extensions.clone(),
             rids: Vec::new(),
             simulcast: rtp.simulcast,
@@ -362,15 +377,19 @@ impl Round<'_> {
         self.tracks.iter().find(|track| track.mid == mid.0.as_str()).map(|track| track.source)
     }
 
+    /// What an m-line is: as told, as told before, or by its kind.
+    fn source(&self, mid: Mid, kind: MediaKind) -> Source {
+        let earlier = self.before.published(mid, kind).map(|earlier| earlier.source);
+        self.track(mid).or(earlier).unwrap_or(match kind {
+            MediaKind::Audio => Source::Microphone,
+            MediaKind::Video => Source::Camera,
+        })
+    }
+
     fn publish(&mut self, mid: Mid, rtp: &Rtp, active: bool, accepted: &mut Accepted) {
         let earlier = self.before.published(mid, rtp.kind);
-        let source =
-            self.track(mid).or_else(|| earlier.map(|earlier| earlier.source)).unwrap_or(match rtp
-                .kind
-            {
-                MediaKind::Audio => Source::Microphone,
-                MediaKind::Video => Source::Camera,
-            });
+        let source = self.source(mid, rtp.kind);
+        self.preference.declare(rtp.kind, &mut accepted.payloads);
         let id = match earlier {
             Some(earlier) => earlier.id,
             None => PublicationId(self.draw.identifier(&mut self.taken)),

@@ -34,6 +34,7 @@ fn policy() -> Policy {
     Policy {
         candidates: vec!["127.0.0.1:3478".parse().unwrap(), "[::1]:3478".parse().unwrap()],
         fingerprint: Fingerprint([0xab; 32]),
+        preference: Preference::default(),
     }
 }
 
@@ -51,6 +52,64 @@ fn first(text: &str) -> Negotiated {
 fn again(text: &str, tracks: &[Track], agreed: &Agreed) -> Result<Negotiated, SdpError> {
     let offer = Offer::read(text).unwrap();
     negotiate(&offer, tracks, &policy(), agreed, BTreeSet::new(), &mut Draw::seeded(2))
+}
+
+/// Answers `text` as the first offer of a connection, where the operator prefers something.
+fn preferred(text: &str, preference: Preference) -> Negotiated {
+    let mut draw = Draw::seeded(1);
+    let agreed = Agreed::new(&mut draw);
+    let policy = Policy { preference, ..policy() };
+    let offer = Offer::read(text).unwrap();
+    negotiate(&offer, &[], &policy, &agreed, BTreeSet::new(), &mut draw).unwrap()
+}
+
+/// What both browsers wrote is answered without the codecs that the operator leaves out, and no m-line is left without any.
+#[test]
+fn an_answer_accepts_only_the_codecs_that_the_operator_names() {
+    use crate::sdp::preference::CodecName::{Opus, Vp8};
+    for text in [CHROMIUM, FIREFOX] {
+        let codecs = vec![Opus, Vp8];
+        let answer = parsed(&preferred(text, Preference { codecs, ..Preference::default() }));
+        let all = parsed(&first(text));
+        let named = |answer: &SessionDescription| {
+            let lines = answer.media_descriptions.iter().flat_map(|it| values(it, "rtpmap"));
+            let names = lines.map(|line| line.split([' ', '/']).nth(1).unwrap().to_lowercase());
+            names.collect::<BTreeSet<String>>()
+        };
+        let expected = ["opus", "vp8", "rtx"].map(str::to_owned);
+        assert!(named(&answer).iter().all(|name| expected.contains(name)), "{:?}", named(&answer));
+        assert!(named(&all).contains("vp9") && named(&answer).contains("vp8"));
+        assert!(answer.media_descriptions.iter().all(|it| it.media_name.port.value != 0));
+    }
+}
+
+/// RFC 7587, section 7: what the answer declares is how the client sends; of what it receives nothing changes.
+#[test]
+fn an_answer_declares_how_opus_is_to_be_sent() {
+    use crate::sdp::preference::OpusPreference;
+    let opus = OpusPreference {
+        bitrate: Some(24_000),
+        stereo: Some(false),
+        dtx: Some(true),
+        fec: Some(true),
+    };
+    for text in [CHROMIUM, FIREFOX] {
+        let answer = parsed(&preferred(text, Preference { opus, ..Preference::default() }));
+        let mut sends = 0;
+        for media in answer.media_descriptions.iter().filter(|it| it.media_name.media == "audio") {
+            let opus = values(media, "rtpmap").into_iter().find(|line| line.contains("opus"));
+            let number = opus.unwrap().split(' ').next().unwrap();
+            let fmtp = values(media, "fmtp");
+            let fmtp = fmtp.iter().find_map(|line| line.strip_prefix(&format!("{number} ")));
+            let declared: BTreeSet<&str> = fmtp.unwrap_or("").split(';').collect();
+            let told = ["maxaveragebitrate=24000", "stereo=0", "usedtx=1", "useinbandfec=1"];
+            let received = direction(media) == "recvonly";
+            sends += usize::from(received);
+            let all = told.iter().all(|parameter| declared.contains(parameter));
+            assert_eq!(all, received, "{fmtp:?}");
+        }
+        assert!(sends > 0);
+    }
 }
 
 fn parsed(negotiated: &Negotiated) -> SessionDescription {

@@ -4,7 +4,8 @@
  */
 
 /** @typedef {"microphone" | "camera" | "screen" | "screen_sound"} Source */
-/** @typedef {{ id: string, name: string, muted: boolean, deafened: boolean, camera: boolean, screen: boolean, connected: boolean }} Participant */
+/** @typedef {{ id: string, name: string, muted: boolean, deafened: boolean, camera: boolean, screen: boolean, silenced?: boolean, connected: boolean, metadata?: object }} Participant */
+/** @typedef {{ publish: ("sound" | "picture" | "screen")[], subscribe: boolean, moderate: boolean, expires_ms?: number }} Grant what one may do */
 /** @typedef {{ mid: string, publication: number, participant: string, source: Source, reason: Reason, layer?: number, wanted?: number, short_by?: number }} Assignment what plays in the slot `mid`, in which of its sizes (0: the smallest), and why it is not more */
 /** @typedef {"full" | "budget" | "paused" | "starting" | "chosen" | "hidden" | "server" | "codec" | "upload" | "busy" | "source" | "loss" | "relay" | "keyframe"} Reason */
 /** @typedef {{ estimate: number, used: number, wanted: number, loss_permille: number, round_trip_ms?: number }} Link what the way from the server carries, in bits per second */
@@ -15,13 +16,16 @@
 
 /**
  * What a client sends (docs/protocol.md).
- * @typedef {{ op: "join", channel: string, name: string, resume: string | null }
+ * @typedef {{ op: "join", channel: string, name: string, resume: string | null, token?: string | null }
  *   | { op: "offer", id: number, sdp: string, tracks: { mid: string, source: Source }[] }
  *   | { op: "voice", muted: boolean, deafened: boolean, camera: boolean, screen: boolean }
  *   | { op: "view", slots: SlotView[] }
  *   | { op: "prefer", mode: "automatic" | "save_data" | "sound_only", budget: number | null }
  *   | { op: "limited", mid: string, by: Limit }
  *   | { op: "watch", link: boolean }
+ *   | { op: "renew", token: string }
+ *   | { op: "silence", participant: string, silenced: boolean }
+ *   | { op: "remove", participant: string }
  *   | { op: "pong", id: number }
  *   | { op: "leave" }} ClientMessage
  */
@@ -29,7 +33,7 @@
 /**
  * What the server sends (docs/protocol.md).
  * @typedef {{ op: "welcome", participant: string, resume: string, leave_url: string, channel: string, resumed: boolean,
- *       slots: SlotCounts, heartbeat_ms: number, participants: Participant[], assigned: Assignment[] }} Welcome
+ *       slots: SlotCounts, heartbeat_ms: number, grant: Grant, participants: Participant[], assigned: Assignment[] }} Welcome
  * @typedef {{ op: "error", code: string, fault: "peer" | "operator" | "confab", message: string, id?: number }} ServerError
  * @typedef {{ op: "bye", code: string, message: string }} Bye
  * @typedef {Welcome | ServerError | Bye
@@ -37,9 +41,10 @@
  *   | { op: "answer", id: number, sdp: string }
  *   | { op: "joined", participant: Participant }
  *   | { op: "changed", participant: Participant }
- *   | { op: "left", participant: string, reason: "left" | "lost" | "server" }
+ *   | { op: "left", participant: string, reason: "left" | "lost" | "removed" | "server" }
  *   | { op: "slots", slots: Assignment[] }
  *   | { op: "slots_needed", audio: number, video: number }
+ *   | { op: "grant", grant: Grant }
  *   | { op: "wanted", mid: string, encodings: boolean[] }
  *   | { op: "speakers", speakers: Speaker[] }
  *   | ({ op: "link" } & Link)

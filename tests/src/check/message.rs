@@ -5,6 +5,7 @@ use sfu::publication::hindrance::Shortage;
 use signaling::dialect::socket::message::{ClientMessage, JoinMessage};
 use signaling::fault::{Error, Fault};
 use signaling::session::Ask;
+use signaling::token::Bearer;
 
 /// Reads a message; what is read is what stands in it, and what is not read is answered without repeating too much of it.
 ///
@@ -30,13 +31,14 @@ pub fn check_message(data: &[u8]) {
 fn check_fields(message: &ClientMessage, tree: &Value) {
     let op = tree["op"].as_str().expect("an op");
     match message {
-        ClientMessage::Join(JoinMessage { channel, name, resume }) => {
+        ClientMessage::Join(JoinMessage { channel, name, resume, token }) => {
             assert_eq!(op, "join");
             assert_eq!(
                 (tree["channel"].as_str(), tree["name"].as_str()),
                 (Some(&**channel), Some(&**name))
             );
             assert_eq!(tree["resume"].as_str(), resume.as_deref());
+            assert_eq!(*token, given(tree));
         }
         ClientMessage::Pong(id) => assert_eq!((op, tree["id"].as_u64()), ("pong", Some(*id))),
         ClientMessage::Ask(Ask::Offer { id, sdp, tracks }) => {
@@ -80,6 +82,32 @@ fn check_fields(message: &ClientMessage, tree: &Value) {
         ClientMessage::Ask(Ask::Watch { link }) => {
             assert_eq!((op, tree["link"].as_bool()), ("watch", Some(*link)));
         }
+        ClientMessage::Ask(Ask::Silence { .. } | Ask::Remove(_) | Ask::Renew(_))
+        | ClientMessage::Renew(_) => check_rights(message, tree, op),
         ClientMessage::Ask(Ask::Leave) => assert_eq!(op, "leave"),
     }
+}
+
+fn check_rights(message: &ClientMessage, tree: &Value, op: &str) {
+    if let ClientMessage::Renew(token) = message {
+        assert_eq!((op, Some(token)), ("renew", given(tree).as_ref()));
+    } else if let ClientMessage::Ask(Ask::Silence { participant, silenced }) = message {
+        assert_eq!((op, tree["silenced"].as_bool()), ("silence", Some(*silenced)));
+        check_named(tree, participant.0);
+    } else if let ClientMessage::Ask(Ask::Remove(participant)) = message {
+        assert_eq!(op, "remove");
+        check_named(tree, participant.0);
+    } else {
+        panic!("only a dialect asks that: {message:?}");
+    }
+}
+
+/// The token of a message.
+fn given(tree: &Value) -> Option<Bearer> {
+    tree["token"].as_str().map(|token| Bearer::new(token.to_owned()))
+}
+
+fn check_named(tree: &Value, number: u64) {
+    let named = tree["participant"].as_str().and_then(|id| id.strip_prefix('p'));
+    assert_eq!(named.and_then(|id| id.parse().ok()), Some(number));
 }

@@ -11,6 +11,7 @@ use rtc_sdp::description::session::SessionDescription;
 use sfu::transport::dtls::Fingerprint;
 use signaling::draw::Draw;
 use signaling::sdp::negotiate::{Agreed, Negotiated, Policy, negotiate};
+use signaling::sdp::preference::Preference;
 use signaling::sdp::read::Offer;
 
 /// Reads an offer and answers it. The answer can be read, has each m-line of the offer in its place, and is the same when the offer
@@ -25,6 +26,7 @@ pub fn check_sdp(data: &[u8]) {
     let policy = Policy {
         candidates: vec![SocketAddr::from(([192, 0, 2, 1], 3478))],
         fingerprint: Fingerprint([7; 32]),
+        preference: Preference::default(),
     };
     let nothing = Agreed::new(&mut draw);
     let Ok(first) = negotiate(&offer, &[], &policy, &nothing, BTreeSet::new(), &mut draw) else {

@@ -30,6 +30,7 @@ mod shards;
 mod silence;
 mod svc;
 mod timestamps;
+mod upload;
 mod voices;
 
 use tests::client::Person;

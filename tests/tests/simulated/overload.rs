@@ -1,6 +1,7 @@
 //! A media thread that has too much to do gives up pictures in stages, tells why, and never gives up sound.
 
 use sfu::event::Reason;
+use simulcast::Bitrate;
 use tests::client::{Devices, Person};
 use tests::plan::{Step, ms, run, secs};
 
@@ -82,6 +83,33 @@ fn then_layers_go_then_pictures_and_all_come_back() {
                 Step::Sees { who: BOB, of: ALICE, layer: 2 },
                 because(BOB, Reason::Full),
                 Step::Hears { who: BOB, of: ALICE, percent: 99 },
+            ],
+        );
+    }
+}
+
+/// What may be sent is a load like work: near it pictures go, with the same reason, and sound stays.
+#[test]
+fn a_server_that_may_send_no_more_gives_up_pictures_and_all_hear() {
+    for seed in SEEDS {
+        run(
+            seed,
+            &[
+                Step::Joins { who: ALICE, with: Devices::ALL },
+                Step::Joins { who: BOB, with: Devices::ALL },
+                Step::Speaks { who: ALICE, level: 20 },
+                Step::Run(secs(4)),
+                Step::Sees { who: BOB, of: ALICE, layer: 2 },
+                Step::Egress { most: Some(Bitrate::kbps(600)) },
+                Step::Run(secs(8)),
+                Step::Run(secs(4)),
+                Step::ReceivesAtMost { who: BOB, rate: Bitrate::kbps(600) },
+                Step::Hears { who: BOB, of: ALICE, percent: 99 },
+                because(BOB, Reason::Server),
+                Step::Egress { most: None },
+                Step::Run(secs(40)),
+                Step::Sees { who: BOB, of: ALICE, layer: 2 },
+                because(BOB, Reason::Full),
             ],
         );
     }

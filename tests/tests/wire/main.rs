@@ -14,4 +14,5 @@ mod socket;
 mod storm;
 mod streams;
 mod ten;
+mod tokens;
 mod tunnel;

@@ -124,3 +124,37 @@ async fn the_address_to_open_is_printed_at_the_start() {
     let expected = format!("Confab is ready: open http://{}\n", server.http);
     assert_eq!(server.first_line(), expected);
 }
+
+#[test]
+fn a_configuration_is_checked_without_a_start_and_says_where_each_setting_comes_from() {
+    let folder = std::env::temp_dir().join(format!("confab-config-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("confab.toml");
+    let name = file.display().to_string();
+    let checked = |text: &str, variables: &[(&str, &str)], flags: &[&str]| {
+        std::fs::write(&file, text).expect("a file");
+        let output = Command::new(binary())
+            .args(["config", "check", "--config", &name])
+            .args(flags)
+            .envs(variables.iter().copied())
+            .output()
+            .expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let text = "dscp = 0\nshards = 2\n[channel]\npeople = 20\n";
+    let (code, said, wrong) = checked(text, &[("CONFAB_DSCP", "46")], &["--shards", "4"]);
+    assert_eq!((code, wrong.as_str()), (Some(0), ""));
+    let expected = format!(
+        "shards = 4 (--shards)\ndscp = 46 (CONFAB_DSCP)\nchannel.people = 20 ({name}, line 4)\n"
+    );
+    assert!(said.starts_with(&expected), "{said}");
+    let (code, said, wrong) = checked("\nchanel.people = 20\n", &[], &[]);
+    let expected =
+        format!("confab: {name}, line 2: there is no key chanel; did you mean channel?\n");
+    assert_eq!((code, said.as_str(), wrong), (Some(1), "", expected));
+    let (code, _, wrong) = checked("http = \"0.0.0.0:80\"", &[], &[]);
+    assert_eq!(code, Some(1));
+    assert!(wrong.starts_with("confab: --http 0.0.0.0:80: without keys"), "{wrong}");
+    std::fs::remove_dir_all(&folder).expect("it is ours");
+}

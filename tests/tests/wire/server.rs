@@ -32,17 +32,28 @@ impl Server {
 
     /// Starts one that receives media on `ip`, with more flags.
     pub(crate) async fn start_with(ip: IpAddr, flags: &[&str]) -> Self {
+        Self::start_logging(ip, flags, "warn", Stdio::inherit()).await
+    }
+
+    /// As [`Self::start_with`], with a log of what `filter` says that goes to `log`.
+    pub(crate) async fn start_logging(
+        ip: IpAddr,
+        flags: &[&str],
+        filter: &str,
+        log: Stdio,
+    ) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         // Another program could take a port between here and there; it never did, and then the server says so.
         let http =
             TcpListener::bind(any).and_then(|socket| socket.local_addr()).expect("a free port");
         let media = free_media_ports(ip);
         let process = Command::new(binary())
-            .args(["--http", &http.to_string(), "--media", &media.to_string(), "--log", "warn"])
+            .args(["--http", &http.to_string(), "--media", &media.to_string(), "--log", filter])
             .args(["--shards", "2"])
             .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the server starts");
         let server = Self { process, http, media };

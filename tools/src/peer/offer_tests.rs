@@ -4,6 +4,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use signaling::draw::Draw;
 use signaling::sdp::negotiate::{Agreed, Policy, negotiate};
+use signaling::sdp::preference::Preference;
 use signaling::sdp::read;
 
 use super::*;
@@ -27,6 +28,7 @@ fn answered(offer: &Offer) -> Answer {
     let policy = Policy {
         candidates: ["127.0.0.1:3478", "[::1]:3479"].map(|one| one.parse().unwrap()).to_vec(),
         fingerprint: Fingerprint([0xab; 32]),
+        preference: Preference::default(),
     };
     let read = read::Offer::read(&offer.to_string()).unwrap();
     let negotiated = negotiate(&read, &[], &policy, &agreed, BTreeSet::new(), &mut draw).unwrap();

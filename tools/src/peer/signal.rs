@@ -166,6 +166,7 @@ fn refusal(message: ServerMessage) -> Result<(), SignalError> {
         | ServerMessage::Slots { .. }
         | ServerMessage::SlotsNeeded { .. }
         | ServerMessage::Wanted { .. }
+        | ServerMessage::Grant { .. }
         | ServerMessage::Speakers { .. }
         | ServerMessage::Link { .. }
         | ServerMessage::Ping { .. } => Ok(()),

@@ -20,6 +20,10 @@ pub enum Bye {
     Left,
     /// Messages are not being read.
     Slow,
+    /// A moderator removed the participant.
+    Removed,
+    /// The token expired and was not renewed.
+    Expired,
 }
 
 impl Bye {
@@ -31,6 +35,8 @@ impl Bye {
             Self::Shutdown => 1001,
             Self::Replaced => 4001,
             Self::Silent => 4002,
+            Self::Expired => 4003,
+            Self::Removed => 4004,
             Self::TooMany => 4008,
             Self::Slow => 4009,
         }
@@ -43,9 +49,13 @@ impl Bye {
             Self::Replaced => "you came in on another device",
             Self::Silent => "nothing was heard from you for too long",
             Self::Shutdown => "the server stops",
-            Self::TooMany => "more than 200 messages in a second",
+            Self::TooMany => {
+                "more messages in a second than a client needs, or than one address may send"
+            }
             Self::Left => "you left",
             Self::Slow => "messages are not being read",
+            Self::Removed => "a moderator removed you",
+            Self::Expired => "your token has expired",
         }
     }
 }
@@ -56,6 +66,8 @@ impl From<Ending> for Bye {
             Ending::Replaced => Self::Replaced,
             Ending::Left => Self::Left,
             Ending::Slow => Self::Slow,
+            Ending::Removed => Self::Removed,
+            Ending::Expired => Self::Expired,
         }
     }
 }
@@ -72,7 +84,8 @@ mod tests {
             "{list} {}",
             document.lines().find(|line| line.starts_with("(1001: the server")).unwrap()
         );
-        for bye in [Bye::Replaced, Bye::Silent, Bye::Shutdown, Bye::TooMany, Bye::Left, Bye::Slow] {
+        let all = [Bye::Replaced, Bye::Silent, Bye::Shutdown, Bye::TooMany, Bye::Left, Bye::Slow];
+        for bye in all.into_iter().chain([Bye::Removed, Bye::Expired]) {
             let name = serde_json::to_value(bye).unwrap();
             let (_, after) = list.split_once(&format!("`{}` (", name.as_str().unwrap())).unwrap();
             let code: String = after.chars().take_while(char::is_ascii_digit).collect();

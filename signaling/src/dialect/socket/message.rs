@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sfu::command::Pictures;
 use sfu::event::{Outcome, Outlook, Reason, Speaker};
 use sfu::media::{ParticipantId, Source};
@@ -10,11 +11,13 @@ use sfu::publication::hindrance::Shortage;
 use simulcast::Bitrate;
 
 use super::close::Bye;
+use super::rights::{GrantShown, RemoveMessage, RenewMessage, SilenceMessage};
 use crate::fault::{Error, Fault};
 use crate::notice::{Departure, Notice, Person, Playing, Wanted, Welcome};
 use crate::sdp::negotiate::Track;
 use crate::session::{Ask, MidView};
 use crate::slots::Slots;
+use crate::token::Bearer;
 use sfu::command::Voice;
 
 /// What a client sends.
@@ -22,8 +25,10 @@ use sfu::command::Voice;
 pub enum ClientMessage {
     /// `join`.
     Join(JoinMessage),
-    /// `offer`, `voice`, `view`, `prefer`, `limited`, `watch` or `leave`.
+    /// `offer`, `voice`, `view`, `prefer`, `limited`, `watch`, `silence`, `remove` or `leave`.
     Ask(Ask),
+    /// `renew`.
+    Renew(Bearer),
     /// `pong`, to which ping.
     Pong(u64),
 }
@@ -38,6 +43,9 @@ pub struct JoinMessage {
     /// The secret of an earlier welcome.
     #[serde(default)]
     pub resume: Option<String>,
+    /// What says that they may; not needed in the open development mode.
+    #[serde(default)]
+    pub token: Option<Bearer>,
 }
 
 #[derive(Deserialize)]
@@ -153,6 +161,9 @@ impl ClientMessage {
                 let WatchMessage { link } = typed(text)?;
                 Self::Ask(Ask::Watch { link })
             }
+            "renew" => Self::Renew(typed::<RenewMessage>(text)?.token),
+            "silence" => Self::Ask(typed::<SilenceMessage>(text)?.try_into()?),
+            "remove" => Self::Ask(typed::<RemoveMessage>(text)?.try_into()?),
             "leave" => Self::Ask(Ask::Leave),
             "pong" => Self::Pong(typed::<PongMessage>(text)?.id),
             other => return Err(Error::UnknownOp(other.chars().take(ECHOED_MAX).collect())),
@@ -261,6 +272,7 @@ pub enum ServerMessage {
         resumed: bool,
         slots: SlotCounts,
         heartbeat_ms: u64,
+        grant: GrantShown,
         participants: Vec<PersonShown>,
         assigned: Vec<SlotShown>,
     },
@@ -288,6 +300,9 @@ pub enum ServerMessage {
     Wanted {
         mid: String,
         encodings: Vec<bool>,
+    },
+    Grant {
+        grant: GrantShown,
     },
     Speakers {
         speakers: Vec<SpeakerShown>,
@@ -327,7 +342,7 @@ pub struct SlotCounts {
 /// A participant.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "docs/protocol.md describes each field")]
-#[expect(clippy::struct_excessive_bools, reason = "the message has these five")]
+#[expect(clippy::struct_excessive_bools, reason = "the message has these six")]
 pub struct PersonShown {
     pub id: String,
     pub name: String,
@@ -335,7 +350,16 @@ pub struct PersonShown {
     pub deafened: bool,
     pub camera: bool,
     pub screen: bool,
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub silenced: bool,
     pub connected: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Map<String, Value>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+const fn is_no(value: &bool) -> bool {
+    !*value
 }
 
 /// What plays in a slot.
@@ -412,6 +436,7 @@ pub struct SpeakerShown {
 pub enum LeftReason {
     Left,
     Lost,
+    Removed,
     Server,
 }
 
@@ -429,6 +454,7 @@ impl ServerMessage {
                 reason: match departure {
                     Departure::Left => LeftReason::Left,
                     Departure::Lost => LeftReason::Lost,
+                    Departure::Removed => LeftReason::Removed,
                     Departure::Server => LeftReason::Server,
                 },
             },
@@ -436,6 +462,7 @@ impl ServerMessage {
                 Self::Slots { slots: playing.into_iter().map(SlotShown::from).collect() }
             }
             Notice::SlotsNeeded(Slots { audio, video }) => Self::SlotsNeeded { audio, video },
+            Notice::Granted(granted) => Self::Grant { grant: granted.into() },
             Notice::Wanted(Wanted { mid, encodings }) => {
                 Self::Wanted { mid: mid.0.as_str().to_owned(), encodings }
             }
@@ -471,8 +498,17 @@ impl ServerMessage {
     }
 
     fn welcome(welcome: Welcome, heartbeat_ms: u64) -> Self {
-        let Welcome { participant, resume, leave, channel, resumed, slots, people, playing } =
-            welcome;
+        let Welcome {
+            participant,
+            resume,
+            leave,
+            channel,
+            resumed,
+            slots,
+            granted,
+            people,
+            playing,
+        } = welcome;
         Self::Welcome {
             participant: shown(participant),
             resume,
@@ -481,6 +517,7 @@ impl ServerMessage {
             resumed,
             slots: SlotCounts { audio: slots.audio, video: slots.video },
             heartbeat_ms,
+            grant: granted.into(),
             participants: people.into_iter().map(PersonShown::from).collect(),
             assigned: playing.into_iter().map(SlotShown::from).collect(),
         }
@@ -496,7 +533,7 @@ fn shown(id: ParticipantId) -> String {
 }
 
 impl From<Person> for PersonShown {
-    fn from(Person { id, name, voice, connected }: Person) -> Self {
+    fn from(Person { id, name, voice, silenced, metadata, connected }: Person) -> Self {
         let Voice { muted, deafened, camera, screen } = voice;
         Self {
             id: shown(id),
@@ -505,7 +542,9 @@ impl From<Person> for PersonShown {
             deafened,
             camera,
             screen,
+            silenced,
             connected,
+            metadata,
         }
     }
 }

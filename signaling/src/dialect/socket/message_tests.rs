@@ -31,7 +31,10 @@ fn every_message_of_the_protocol_is_read_and_written_as_its_document_says() {
     }
     assert_eq!(
         read,
-        ["join", "offer", "voice", "view", "prefer", "limited", "watch", "pong", "leave"]
+        [
+            "join", "offer", "voice", "view", "prefer", "limited", "watch", "renew", "silence",
+            "remove", "pong", "leave"
+        ]
     );
     let all = [
         "present",
@@ -42,6 +45,7 @@ fn every_message_of_the_protocol_is_read_and_written_as_its_document_says() {
         "left",
         "slots",
         "slots_needed",
+        "grant",
         "wanted",
         "speakers",
         "link",

@@ -10,7 +10,9 @@
 pub mod close;
 pub mod message;
 mod rate;
+pub mod rights;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -22,9 +24,11 @@ use self::message::{ClientMessage, JoinMessage, ServerMessage};
 use self::rate::Rate;
 use crate::channel::{Channel, Entered};
 use crate::fault::Error;
+use crate::limited::Limit;
 use crate::link::{Inbox, Outbox};
 use crate::name::{ChannelName, PersonName};
 use crate::presence::Presence;
+use crate::session::Ask;
 
 /// The longest message a client may send: the longest offer ([`SDP_BYTES_MAX`](crate::sdp::SDP_BYTES_MAX)) with its line ends
 /// escaped, and its tracks.
@@ -43,9 +47,14 @@ const SEND_MAX: Duration = Duration::from_secs(5);
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
 /// Serves one socket until it ends. `stopping` turns true when the server stops.
-pub async fn serve(socket: WebSocket, presence: Presence, stopping: watch::Receiver<bool>) {
-    let mut conversation =
-        Conversation { socket, presence, inside: None, heard: Instant::now(), pings: 0 };
+pub async fn serve(
+    socket: WebSocket,
+    peer: IpAddr,
+    presence: Presence,
+    stopping: watch::Receiver<bool>,
+) {
+    let heard = Instant::now();
+    let mut conversation = Conversation { socket, peer, presence, inside: None, heard, pings: 0 };
     let end = conversation.hold(stopping).await;
     if let Some(Inside { channel, entered, .. }) = &conversation.inside {
         channel.detach(entered).await;
@@ -66,6 +75,7 @@ enum End {
 
 /// A participant's side of the socket.
 struct Inside {
+    name: ChannelName,
     channel: Channel,
     entered: Entered,
     inbox: Inbox,
@@ -73,6 +83,7 @@ struct Inside {
 
 struct Conversation {
     socket: WebSocket,
+    peer: IpAddr,
     presence: Presence,
     inside: Option<Inside>,
     heard: Instant,
@@ -124,8 +135,13 @@ impl Conversation {
         };
         let now = Instant::now();
         self.heard = now;
-        if !rate.admits(now) {
-            return Err(End::Refused(Error::TooMany, Some(Bye::TooMany)));
+        let admitted = if rate.admits(now) {
+            self.presence.admit_message(self.peer, now)
+        } else {
+            Err(self.presence.at(Limit::Messages, Error::TooMany))
+        };
+        if let Err(error) = admitted {
+            return Err(End::Refused(error, Some(Bye::TooMany)));
         }
         match message {
             Message::Text(text) => match ClientMessage::read(text.as_str()) {
@@ -145,14 +161,27 @@ impl Conversation {
         match (message, &self.inside) {
             (ClientMessage::Pong(_), _) => Ok(()),
             (ClientMessage::Join(_), Some(_)) => self.refuse(&Error::AlreadyJoined).await,
-            (ClientMessage::Join(join), None) => match enter(&self.presence, join).await {
+            (ClientMessage::Join(join), None) => match enter(&self.presence, self.peer, join).await
+            {
                 Ok(inside) => {
                     self.inside = Some(inside);
                     Ok(())
                 }
                 Err(error) => self.refuse(&error).await,
             },
-            (ClientMessage::Ask(_), None) => self.refuse(&Error::NotJoined).await,
+            (ClientMessage::Ask(_) | ClientMessage::Renew(_), None) => {
+                self.refuse(&Error::NotJoined).await
+            }
+            (ClientMessage::Renew(token), Some(Inside { name, channel, entered, .. })) => {
+                let access = self.presence.access();
+                match access.admit(Some(&token), name, access.now()) {
+                    Ok(grant) => {
+                        channel.ask(entered, Ask::Renew(Box::new(grant))).await;
+                        Ok(())
+                    }
+                    Err(refusal) => self.refuse(&refusal.into()).await,
+                }
+            }
             (ClientMessage::Ask(ask), Some(Inside { channel, entered, .. })) => {
                 channel.ask(entered, ask).await;
                 Ok(())
@@ -233,12 +262,17 @@ impl Conversation {
 
 async fn enter(
     presence: &Presence,
-    JoinMessage { channel, name, resume }: JoinMessage,
+    peer: IpAddr,
+    JoinMessage { channel, name, resume, token }: JoinMessage,
 ) -> Result<Inside, Error> {
-    let (channel, name) = (ChannelName::parse(&channel)?, PersonName::parse(&name)?);
+    presence.admit_join(peer, Instant::now())?;
+    let channel_name = ChannelName::parse(&channel)?;
+    let access = presence.access();
+    let grant = access.admit(token.as_ref(), &channel_name, access.now())?;
+    let name = grant.name.clone().map_or_else(|| PersonName::parse(&name), Ok)?;
     let (outbox, inbox) = Outbox::new();
-    let (channel, entered) = presence.enter(&channel, name, resume, outbox).await?;
-    Ok(Inside { channel, entered, inbox })
+    let (channel, entered) = presence.enter(&channel_name, name, grant, resume, outbox).await?;
+    Ok(Inside { name: channel_name, channel, entered, inbox })
 }
 
 /// What the channel tells, while there is one.

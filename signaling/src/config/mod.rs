@@ -1,17 +1,26 @@
-//! What an operator can set: flags, and what they mean.
+//! What an operator can set, and what it means for a server.
+
+pub mod document;
+pub mod file;
+pub mod flags;
+pub mod layers;
+pub mod settings;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use clap::Parser;
 use sfu::net::dscp::Dscp;
 use sfu::relay::SHARDS_MAX;
+use simulcast::Bitrate;
 use thiserror::Error;
 
+use self::settings::Draft;
 use crate::external::{self, External};
 use crate::placement::SPREAD;
+use crate::sdp::preference::{CodecName, Preference};
+use crate::token::grant::GrantLimits;
 
 /// What the server is started with.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,6 +40,12 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// The folder from which the page is served, file by file, instead of what is within the binary.
     pub web: Option<PathBuf>,
+    /// Where metrics are served, where not with all else.
+    pub metrics: Option<SocketAddr>,
+    /// The keys that tokens are checked with; none is the open development mode.
+    pub keys: Option<PathBuf>,
+    /// Which media clients are to send.
+    pub preference: Preference,
     /// How much it holds.
     pub limits: Limits,
 }
@@ -42,6 +57,16 @@ pub struct Limits {
     pub participants: usize,
     /// Participants of one channel.
     pub channel: usize,
+    /// Cameras and screens that are on in one channel.
+    pub pictures: usize,
+    /// Bounds of each participant; a token may have narrower ones.
+    pub each: GrantLimits,
+    /// The most bits a second to send, without IP and UDP headers.
+    pub egress: Option<Bitrate>,
+    /// Joins a second from one address.
+    pub joins: u32,
+    /// Messages a second from one address.
+    pub messages: u32,
     /// WebSockets, joined or not.
     pub sockets: usize,
     /// HTTP connections that are no WebSockets.
@@ -54,10 +79,16 @@ impl Default for Limits {
     fn default() -> Self {
         // A shard holds 10,000. Everybody in a channel is told of everybody: a thousand people make a million notices when they all
         // come in. Sockets: all participants, and one in five resuming or about to join. A browser keeps up to six connections for
-        // ten seconds after it has loaded the page: 1,000 people in ten seconds have room.
+        // ten seconds after it has loaded the page: 1,000 people in ten seconds have room. Of a person there are four tracks; the rest is
+        // room for other clients. Addresses: everybody of a large office, or behind a proxy, is one; they may all come back at once.
         Self {
             participants: 10_000,
             channel: 1_000,
+            pictures: usize::MAX,
+            each: GrantLimits { publications: Some(16), ..GrantLimits::default() },
+            egress: None,
+            joins: 1_000,
+            messages: 10_000,
             sockets: 12_000,
             connections: 6_000,
             spread: SPREAD,
@@ -65,65 +96,12 @@ impl Default for Limits {
     }
 }
 
-/// A voice and video server: open the address it prints in two browsers, and two people meet.
-///
-/// Without flags Confab serves its page on http://127.0.0.1:8080 and receives media on UDP port 3478 of this computer. This is the
-/// open development mode: whoever reaches the page may join any channel, so it is served to this computer only.
-#[derive(Debug, Parser)]
-#[command(name = "confab", version, max_term_width = 100)]
-pub struct Flags {
-    /// Address and port of the page and its WebSocket; loopback only, until there are keys to check who may join
-    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = HTTP)]
-    http: SocketAddr,
-
-    /// UDP port on which media is received, on the IP address of --http and, where that is loopback, also on the address from which
-    /// this computer reaches others: Firefox sends nothing to a loopback address
-    #[arg(long, value_name = "PORT", default_value_t = MEDIA_PORT, conflicts_with = "media")]
-    media_port: u16,
-
-    /// Address and UDP port on which media is received, instead of --media-port; clients must be able to reach it. May be repeated,
-    /// the preferred first
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    media: Vec<SocketAddr>,
-
-    /// Media threads, each with a UDP port of its own: --media-port and those above it. One for each processor, unless told
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=SHARDS_MAX as i64))]
-    shards: Option<u8>,
-
-    /// Participants by which one media thread may be ahead of another before a channel is shared between them
-    #[arg(long, value_name = "NUMBER", default_value_t = SPREAD)]
-    spread: usize,
-
-    /// Address under which clients reach a media address behind one-to-one NAT: they are told this one instead, with the same port.
-    /// Alone it stands for the media address of its family that is not loopback; OURS=EXTERNAL says for which. May be repeated
-    #[arg(long, value_name = "[OURS=]EXTERNAL")]
-    external: Vec<External>,
-
-    /// Differentiated services code point, 0 to 63, of all media sent; 0 for none. 36 (AF42) asks networks that heed it for the
-    /// treatment of video calls
-    #[arg(long, value_name = "DSCP", default_value = "36", value_parser = read_dscp)]
-    dscp: Dscp,
-
-    /// Host name under which the page may be opened, beside localhost and the address of --http. May be repeated
-    #[arg(long = "host", value_name = "NAME")]
-    hosts: Vec<String>,
-
-    /// Folder from which the page is served as its files are when the server starts, instead of the page within the program: for
-    /// whoever changes it
-    #[arg(long, value_name = "FOLDER")]
-    web: Option<PathBuf>,
-
-    /// What to log to standard error: error, warn, info, debug, trace, or by part as in `info,sfu=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info")]
-    pub log: String,
-}
-
 /// A setting that cannot be. Always the operator's mistake.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum ConfigError {
     /// HTTP for others, in open development mode.
     #[error(
-        "--http {0}: without keys anybody could join, so Confab serves only this computer; use a loopback address such as 127.0.0.1:8080"
+        "--http {0}: without keys anybody could join, so Confab serves only this computer; give it --keys, or use a loopback address such as 127.0.0.1:8080"
     )]
     NotLoopback(SocketAddr),
     /// Media at no address in particular: no client could be told where.
@@ -135,6 +113,12 @@ pub enum ConfigError {
     /// An external address with several media addresses to stand for, or a media address with several external ones.
     #[error("--external {0}: it is not clear for which media address; say OURS={0}, once for each")]
     ExternalOfMany(External),
+    /// Both ways to say where media is received.
+    #[error("media and media_port contradict each other; give one of them")]
+    MediaTwice,
+    /// No codec for sound: nobody could be heard.
+    #[error("channel.codecs: without opus nobody is heard")]
+    NoSound,
     /// More media addresses than an answer should carry.
     #[error("--media: at most {MEDIA_ADDRESSES_MAX} addresses")]
     TooManyAddresses,
@@ -161,8 +145,55 @@ impl Config {
             dscp: Dscp::INTERACTIVE,
             hosts: Vec::new(),
             web: None,
+            metrics: None,
+            keys: None,
+            preference: Preference::default(),
             limits: Limits::default(),
         }
+    }
+
+    /// What the settings `draft` mean on a computer that reaches others from the addresses `outward`.
+    ///
+    /// # Errors
+    /// [`ConfigError::MediaTwice`]: the operator's mistake. The rest [`Self::check`] finds.
+    pub fn of(draft: Draft, outward: &[IpAddr]) -> Result<Self, ConfigError> {
+        let Draft {
+            http,
+            metrics,
+            media_port,
+            mut media,
+            shards,
+            external,
+            dscp,
+            hosts,
+            web,
+            keys,
+            log: _,
+            preference,
+            limits,
+        } = draft;
+        if media.is_empty() {
+            let beside = outward.iter().copied().filter(|_| http.ip().is_loopback());
+            let ips = std::iter::once(http.ip()).chain(beside);
+            let port = media_port.unwrap_or(MEDIA_PORT);
+            media = ips.map(|ip| SocketAddr::new(ip, port)).collect();
+        } else if media_port.is_some() {
+            return Err(ConfigError::MediaTwice);
+        }
+        let shards = shards.unwrap_or_else(processors);
+        Ok(Self {
+            http,
+            media,
+            shards,
+            external,
+            dscp,
+            hosts,
+            web,
+            metrics,
+            keys,
+            preference,
+            limits,
+        })
     }
 
     /// Whether this can be.
@@ -170,7 +201,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]: the operator's mistake.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if !self.http.ip().is_loopback() {
+        if !self.http.ip().is_loopback() && self.keys.is_none() {
             return Err(ConfigError::NotLoopback(self.http));
         }
         if let Some(wildcard) = self.media.iter().find(|address| address.ip().is_unspecified()) {
@@ -184,6 +215,9 @@ impl Config {
         if let Some(port) = self.media.iter().map(SocketAddr::port).find(|port| beyond(*port)) {
             return Err(ConfigError::NoSuchPort { shards: self.shards, port });
         }
+        if !self.preference.codecs.contains(&CodecName::Opus) {
+            return Err(ConfigError::NoSound);
+        }
         let ours: BTreeSet<IpAddr> = self.media.iter().map(SocketAddr::ip).collect();
         for external in &self.external {
             let mut behind = ours.iter().filter(|ip| external.stands_for(**ip));
@@ -194,6 +228,12 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The most bits a second that each shard may send.
+    #[must_use]
+    pub fn egress(&self) -> Option<Bitrate> {
+        self.limits.egress.map(|most| most.scaled(1, self.shards.max(1).into()))
     }
 
     /// Where each shard receives media.
@@ -217,33 +257,6 @@ impl Config {
     }
 }
 
-impl Flags {
-    /// What they mean on a computer that reaches others from the addresses `outward`.
-    #[must_use]
-    pub fn configure(self, outward: &[IpAddr]) -> Config {
-        let Self {
-            http,
-            media_port,
-            mut media,
-            shards,
-            spread,
-            external,
-            dscp,
-            hosts,
-            web,
-            log: _,
-        } = self;
-        if media.is_empty() {
-            let beside = outward.iter().copied().filter(|_| http.ip().is_loopback());
-            let ips = std::iter::once(http.ip()).chain(beside);
-            media = ips.map(|ip| SocketAddr::new(ip, media_port)).collect();
-        }
-        let shards = shards.unwrap_or_else(processors);
-        let limits = Limits { spread, ..Limits::default() };
-        Config { http, media, shards, external, dscp, hosts, web, limits }
-    }
-}
-
 /// As many media threads as can run at once, and two at least: the way between shards is then never one that only large machines
 /// go.
 fn processors() -> u8 {
@@ -254,13 +267,6 @@ fn processors() -> u8 {
 /// See [`processors`].
 const SHARDS_LEAST: usize = 2;
 
-fn read_dscp(text: &str) -> Result<Dscp, String> {
-    text.parse().ok().and_then(Dscp::new).ok_or_else(|| "a number from 0 to 63".to_owned())
-}
-
-/// 8080 needs no rights and is what people try first.
-const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-
 /// STUN's own port (RFC 8489, section 18.6), which firewalls know.
 const MEDIA_PORT: u16 = 3478;
 
@@ -269,11 +275,21 @@ const MEDIA_ADDRESSES_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use super::flags::Task;
     use super::*;
-    use clap::CommandFactory;
+
+    fn configured(flags: &[&str], outward: &[IpAddr]) -> Result<Config, String> {
+        let arguments = ["confab"].iter().chain(flags).map(|text| (*text).to_owned());
+        let Task::Serve(given) = flags::read(arguments, []).map_err(|error| error.to_string())?
+        else {
+            return Err("a command".to_owned());
+        };
+        let composed = given.layers(None).compose().map_err(|error| error.to_string())?;
+        Config::of(composed.draft, outward).map_err(|error| error.to_string())
+    }
 
     fn config(flags: &[&str]) -> Config {
-        Flags::try_parse_from(["confab"].iter().chain(flags)).unwrap().configure(&[])
+        configured(flags, &[]).unwrap()
     }
 
     #[test]
@@ -309,8 +325,7 @@ mod tests {
     fn beside_a_loopback_address_media_is_received_on_those_that_firefox_can_reach() {
         let outward = ["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
         let media = |flags: &[&str]| {
-            let flags = Flags::try_parse_from(["confab"].iter().chain(flags)).unwrap();
-            let media = flags.configure(&outward).media;
+            let media = configured(flags, &outward).unwrap().media;
             media.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(media(&[]), ["127.0.0.1:3478", "192.0.2.7:3478", "[2001:db8::7]:3478"]);
@@ -332,22 +347,25 @@ mod tests {
             words(&["--media-port", "65535", "--shards", "2"])
                 .starts_with("--shards 2: port 65535")
         );
+        assert_eq!(
+            words(&["--channel-codecs", "vp8"]),
+            "channel.codecs: without opus nobody is heard"
+        );
+        let refused = |flags: &[&str]| configured(flags, &[]).unwrap_err();
         for shards in ["0", "65"] {
-            assert!(Flags::try_parse_from(["confab", "--shards", shards]).is_err());
+            let expected = format!("--shards: shards {shards:?}: a number from 1 to 64");
+            assert_eq!(refused(&["--shards", shards]), expected);
         }
-        assert!(
-            Flags::try_parse_from(["confab", "--media-port", "1", "--media", "127.0.0.1:2"])
-                .is_err()
+        assert_eq!(
+            refused(&["--media-port", "1", "--media", "127.0.0.1:2"]),
+            "media and media_port contradict each other; give one of them"
         );
     }
 
     #[test]
     fn an_external_address_stands_for_one_media_address_and_no_other_does() {
         let outward = ["10.0.0.5".parse().unwrap(), "fd00::5".parse().unwrap()];
-        let configured = |flags: &[&str]| {
-            let flags = Flags::try_parse_from(["confab"].iter().chain(flags)).unwrap();
-            flags.configure(&outward)
-        };
+        let configured = |flags: &[&str]| configured(flags, &outward).unwrap();
         let config = configured(&["--external", "203.0.113.7"]);
         assert_eq!(config.check(), Ok(()));
         let told = config.candidates(&config.media);
@@ -384,29 +402,7 @@ mod tests {
         assert_eq!(config(&["--dscp", "0"]).dscp, Dscp::DEFAULT);
         assert_eq!(config(&["--dscp", "46"]).dscp.traffic_class(), 0xb8);
         for text in ["64", "-1", "ef", ""] {
-            assert!(Flags::try_parse_from(["confab", "--dscp", text]).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_help_names_every_flag() {
-        Flags::command().debug_assert();
-        let help = Flags::command().render_long_help().to_string();
-        for flag in [
-            "--http",
-            "--media-port",
-            "--media",
-            "--shards",
-            "--spread",
-            "--external",
-            "--dscp",
-            "--host",
-            "--web",
-            "--log",
-            "--help",
-            "--version",
-        ] {
-            assert!(help.contains(flag), "{flag}");
+            assert!(configured(&["--dscp", text], &[]).is_err(), "{text}");
         }
     }
 }

@@ -1,5 +1,8 @@
 //! A voice channel: one task that owns its roster and sessions.
 
+mod rights;
+mod switches;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +15,18 @@ use tokio::time::Instant;
 
 use crate::draw::{Draw, SecretHash};
 use crate::fault::Error;
+use crate::limited::Limit;
 use crate::link::{Ending, Link, LinkId, Outbox};
 use crate::media::{Media, MediaEnded};
 use crate::name::{ChannelName, PersonName};
 use crate::notice::{Departure, Notice, Welcome};
 use crate::presence::Presence;
+use crate::rights::{Overdue, Rights};
 use crate::sdp::negotiate::{Policy, Track};
 use crate::session::{Ask, Session};
 use crate::slots::Slots;
-use sfu::command::Voice;
+use crate::token::grant::Grant;
+use crate::token::refusal::Refusal;
 
 /// A way to a channel's task; cheap to clone. The task ends when the channel is empty and the last of these is gone.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ pub struct Channel {
 pub struct Entrance {
     /// How others see them.
     pub name: PersonName,
+    /// What they may do.
+    pub grant: Grant,
     /// The secret of an earlier welcome.
     pub resume: Option<String>,
     /// Where to tell things.
@@ -78,6 +86,8 @@ pub struct Founding {
     pub name: ChannelName,
     /// The most participants.
     pub people_max: usize,
+    /// The most cameras and screens that are on at once.
+    pub pictures_max: usize,
     /// Participants by which one shard may be ahead before the channel grows to another.
     pub spread: usize,
     /// The media plane.
@@ -249,7 +259,8 @@ impl Room {
             .find(|session| Some(session.resume) == presented)
             .map(|session| session.id);
         if earlier.is_none() && self.sessions.len() >= self.founding.people_max {
-            return Err(Closed::Refused(Error::ChannelFull));
+            let full = self.founding.presence.at(Limit::Channel, Error::ChannelFull);
+            return Err(Closed::Refused(full));
         }
         self.links += 1;
         let link = LinkId(self.links);
@@ -265,8 +276,13 @@ impl Room {
                     session.name = entrance.name;
                     session.leave = SecretHash::of(&leave);
                     session.watch(false);
+                    let commands = session.take_grant(entrance.grant, Instant::now());
                     let person = session.person();
                     self.tell_others(participant, &Notice::Changed(person));
+                    // Where the media plane has ended, so has its participant.
+                    for command in commands {
+                        let _ended = self.command(command).await;
+                    }
                 }
                 participant
             }
@@ -279,7 +295,7 @@ impl Room {
                     attached,
                     resume,
                     leave,
-                    entrance.place,
+                    (Rights::new(entrance.grant, Instant::now()), entrance.place),
                 );
                 let person = session.person();
                 self.sessions.insert(participant, session);
@@ -318,6 +334,7 @@ impl Room {
                 channel: self.founding.name.clone(),
                 resumed,
                 slots: Slots::for_pictures(pictures),
+                granted: session.granted(Instant::now()),
                 people,
                 playing,
             })));
@@ -356,6 +373,11 @@ impl Room {
                 }
                 Ok(())
             }
+            Ask::Renew(grant) => self.renew(participant, *grant).await,
+            Ask::Silence { participant: whom, silenced } => {
+                self.silence(participant, whom, silenced).await
+            }
+            Ask::Remove(whom) => self.send_away(participant, whom).await,
             Ask::Leave => {
                 self.remove(participant, Departure::Left, Ending::Left).await;
                 Ok(())
@@ -377,11 +399,17 @@ impl Room {
         let taken: BTreeSet<u32> =
             self.sessions.values().flat_map(Session::publications).map(|id| id.0).collect();
         let members = self.sessions.values().filter_map(Session::shard);
-        let Founding { id: channel, policies, draw, media, spread, .. } = &mut self.founding;
+        let Founding { id: channel, policies, draw, media, spread, presence, .. } =
+            &mut self.founding;
         let place = media.place(members, *spread).map_err(|error| (error.into(), Some(id)))?;
         let Some(session) = self.sessions.get_mut(&participant) else { return Ok(()) };
         let exchange = session
             .offer(*channel, (id, sdp, tracks), (policies, place), taken, draw)
+            .inspect_err(|error| {
+                if *error == Error::TracksFull {
+                    presence.limited().count(Limit::Tracks);
+                }
+            })
             .map_err(|error| (error, Some(id)))?;
         let mut ids = Vec::with_capacity(exchange.commands.len());
         for command in exchange.commands.clone() {
@@ -399,18 +427,6 @@ impl Room {
             session.await_commands(exchange, ids);
         }
         Ok(())
-    }
-
-    async fn voice(&mut self, participant: ParticipantId, voice: Voice) -> Outcome {
-        let Some(session) =
-            self.sessions.get_mut(&participant).filter(|session| session.voice != voice)
-        else {
-            return Ok(());
-        };
-        let command = session.set_voice(voice);
-        let person = session.person();
-        self.tell_all(&Notice::Changed(person));
-        self.commands(command).await
     }
 
     async fn commands(&self, command: Option<Command>) -> Outcome {
@@ -486,23 +502,33 @@ impl Room {
         };
         self.sessions
             .values()
-            .flat_map(|session| [kept(session), session.wish_due()])
+            .flat_map(|session| [kept(session), session.wish_due(), session.rights.due()])
             .flatten()
             .min()
     }
 
     async fn on_time(&mut self, now: Instant) {
-        let mut expired = Vec::new();
+        let mut gone = Vec::new();
         for session in self.sessions.values_mut() {
             session.wish_again(now);
             if let Link::Lost { since } = session.link
                 && since + KEPT <= now
             {
-                expired.push(session.id);
+                gone.push((session.id, Departure::Lost, Ending::Left));
+            }
+            match session.rights.on_time(now) {
+                Some(Overdue::Tell) => {
+                    let error = Error::Denied(Refusal::Expired);
+                    session.link.tell(Notice::Failed { error, offer: None });
+                }
+                Some(Overdue::End) => {
+                    gone.push((session.id, Departure::Server, Ending::Expired));
+                }
+                None => {}
             }
         }
-        for participant in expired {
-            self.remove(participant, Departure::Lost, Ending::Left).await;
+        for (participant, departure, ending) in gone {
+            self.remove(participant, departure, ending).await;
         }
     }
 

@@ -25,6 +25,8 @@ use crate::api::{channels, health, metrics};
 use crate::config::{Config, ConfigError};
 use crate::connection;
 use crate::dialect::socket;
+use crate::dialect::whip::sessions::Sessions;
+use crate::dialect::whip::{self, Whip};
 use crate::draw::Draw;
 use crate::fault;
 use crate::media::Media;
@@ -199,6 +201,8 @@ impl StartError {
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
 fn routes(app: App, hosts: Hosts) -> Router {
+    let (presence, stopping) = (app.presence.clone(), app.stopping.clone());
+    let whip = Whip { presence, sessions: Sessions::start(), stopping };
     Router::new()
         .route("/", get(page))
         .route("/c/{channel}", get(page))
@@ -210,8 +214,9 @@ fn routes(app: App, hosts: Hosts) -> Router {
         .route("/healthz", get(health::healthy))
         .route("/metrics", get(metrics::scrape))
         .fallback(|| async { fault::Error::NotFound })
-        .layer(middleware::from_fn_with_state(hosts, origin::guard))
+        .layer(middleware::from_fn_with_state(hosts.clone(), origin::guard))
         .with_state(app)
+        .merge(whip::routes(whip, hosts))
 }
 
 async fn page(

@@ -74,6 +74,8 @@ pub enum Ask {
     },
     /// To go.
     Leave,
+    /// To go because the media connection ended, and nobody comes back who could offer anew.
+    GiveUp,
 }
 
 /// One participant.

@@ -69,4 +69,6 @@ pub enum Ask {
     Remove(ParticipantId),
     /// To go.
     Leave,
+    /// To go because the media connection ended, and nobody comes back who could offer anew.
+    GiveUp,
 }

@@ -382,6 +382,10 @@ impl Room {
                 self.remove(participant, Departure::Left, Ending::Left).await;
                 Ok(())
             }
+            Ask::GiveUp => {
+                self.remove(participant, Departure::Lost, Ending::Left).await;
+                Ok(())
+            }
         };
         if let (Err((error, offer)), Some(session)) = (outcome, self.sessions.get_mut(&participant))
         {

@@ -13,3 +13,4 @@ mod server;
 mod socket;
 mod storm;
 mod ten;
+mod whip;

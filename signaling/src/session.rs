@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sfu::command::{
-    Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, View, Voice,
+    Choice, Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, View, Voice,
 };
 use sfu::event::{Assignment, LostReason, Outlook};
 use sfu::media::{ChannelId, MediaKind, ParticipantId, PublicationId};
@@ -60,6 +60,8 @@ pub enum Ask {
         /// Pictures at all?
         pictures: Pictures,
     },
+    /// To see somebody before others.
+    Choose(Choice),
     /// That others know what keeps a track of its own small.
     Limited {
         /// Its m-line.
@@ -94,6 +96,7 @@ pub struct Session {
     /// What sends it away.
     pub leave: SecretHash,
     prefer: Option<(Option<Bitrate>, Pictures)>,
+    choice: Choice,
     connection: Option<Connection>,
     waiting: VecDeque<Waiting>,
     assigned: Vec<Assignment>,
@@ -165,6 +168,7 @@ impl Session {
             resume,
             leave,
             prefer: None,
+            choice: Choice::All,
             connection: None,
             waiting: VecDeque::new(),
             assigned: Vec::new(),
@@ -284,6 +288,7 @@ impl Session {
             commands.push(negotiate);
             commands.push(self.voice_command());
             commands.extend(self.prefer_command());
+            commands.extend((self.choice != Choice::All).then(|| self.choice_command()));
         } else {
             if negotiated.restart {
                 commands.push(Command::RestartIce { participant, local });
@@ -497,6 +502,17 @@ impl Session {
             budget,
             pictures,
         })
+    }
+
+    /// Whose pictures come first, for the media plane, where it knows this participant.
+    #[must_use]
+    pub fn set_choice(&mut self, choice: Choice) -> Option<Command> {
+        self.choice = choice;
+        self.connection.as_ref().map(|_| self.choice_command())
+    }
+
+    const fn choice_command(&self) -> Command {
+        Command::Choose { participant: self.id, choice: self.choice }
     }
 
     /// Sizes by slot, for the media plane; of two for one slot the last counts.

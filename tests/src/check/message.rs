@@ -81,6 +81,6 @@ fn check_fields(message: &ClientMessage, tree: &Value) {
             assert_eq!((op, tree["link"].as_bool()), ("watch", Some(*link)));
         }
         ClientMessage::Ask(Ask::Leave) => assert_eq!(op, "leave"),
-        ClientMessage::Ask(Ask::GiveUp) => panic!("no message asks for this"),
+        ClientMessage::Ask(Ask::GiveUp | Ask::Choose(_)) => panic!("no message asks for this"),
     }
 }

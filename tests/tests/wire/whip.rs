@@ -153,6 +153,27 @@ async fn what_whip_publishes_whep_plays_byte_for_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_player_that_chose_somebody_sees_nobody_else_and_hears_all() {
+    let server = Server::start().await;
+    let chosen = ByHttp::publish(server.http, "/whip/stage").await;
+    // The first to come, as docs/protocol.md counts them.
+    let mut player = ByHttp::play(server.http, "/whep/stage?participant=p1").await;
+    let other = ByHttp::publish(server.http, "/whip/stage").await;
+    let packets = capture::packets();
+    let begun = packets.iter().position(|(at, _)| *at > Duration::from_secs(2)).expect("ten");
+    let is_played = |packet: &Rtp| packet.ssrc == AUDIO || packet.ssrc == ENCODINGS[2];
+    pace(&packets[..begun], is_played, async |packet| other.send(packet).await).await;
+    let [audio, video] = player.received();
+    assert!(audio.len() > 50 && video.is_empty(), "{} of sound, {}", audio.len(), video.len());
+    pace(&packets[..begun], is_played, async |packet| chosen.send(packet).await).await;
+    let [_, video] = player.received();
+    assert!(video.len() > 50, "{} of the chosen picture", video.len());
+    other.delete().await;
+    chosen.delete().await;
+    player.delete().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whip_is_heard_and_seen_over_the_socket_too() {
     let server = Server::start().await;
     let mut receiver = Participant::join(server.http, "wire", "Mira", Camera::One).await;

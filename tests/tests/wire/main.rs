@@ -14,3 +14,4 @@ mod socket;
 mod storm;
 mod ten;
 mod tokens;
+mod whip;

@@ -10,11 +10,13 @@
 
 use std::time::Duration;
 
+use sfu::media::ParticipantId;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Whip;
 use super::description::Description;
+use super::director::Director;
 use super::entity_tag::{Condition, EntityTag};
 use super::fragment::Fragment;
 use super::problem::Problem;
@@ -41,6 +43,8 @@ pub(super) struct Opening {
     pub(super) grant: Grant,
     /// With what.
     pub(super) offer: Description,
+    /// Whom to see alone; ignored where nothing is played.
+    pub(super) chosen: Option<ParticipantId>,
 }
 
 /// What they are answered.
@@ -105,7 +109,7 @@ pub(super) async fn open(whip: Whip, opening: Opening) -> Result<Opened, Problem
 
 async fn hold(whip: Whip, opening: Opening, reply: oneshot::Sender<Result<Opened, Problem>>) {
     let Whip { presence, sessions, stopping } = whip;
-    let Opening { role, channel, name, grant, offer } = opening;
+    let Opening { role, channel, name, grant, offer, chosen } = opening;
     let (outbox, mut inbox) = Outbox::new();
     let entered = match presence.enter(&channel, name, grant, None, outbox).await {
         Ok(entered) => entered,
@@ -117,7 +121,15 @@ async fn hold(whip: Whip, opening: Opening, reply: oneshot::Sender<Result<Opened
     let (channel, entered) = entered;
     let (requests, asked) = mpsc::channel(REQUESTS_MAX);
     let (tag, offers) = (EntityTag::of_answer(""), 0);
-    let mut conversation = Conversation { channel, entered, inbox, asked, offer, tag, offers };
+    let mut conversation =
+        Conversation { channel, entered, inbox, asked, offer, tag, offers, director: None };
+    if role == Role::Play {
+        if chosen.is_some_and(|chosen| welcome.people.iter().all(|person| person.id != chosen)) {
+            conversation.end(Ending::Over(None)).await;
+            return drop(reply.send(Err(Problem::Absent)));
+        }
+        conversation.director = Some(Director::new(chosen, &welcome.people));
+    }
     match conversation.begin(role).await {
         Ok(answer) => {
             let secret = SecretHash::of(&welcome.leave);
@@ -152,12 +164,15 @@ struct Conversation {
     offer: Description,
     tag: EntityTag,
     offers: u64,
+    /// Of a player.
+    director: Option<Director>,
 }
 
 /// What happens next to a session.
 enum Next {
     Told(Option<Notice>),
     Asked(Request),
+    Due,
     Stop,
 }
 
@@ -192,6 +207,9 @@ impl Conversation {
     /// Says what is on, offers, and waits for the answer.
     async fn begin(&mut self, role: Role) -> Result<String, Stop> {
         self.ask(Ask::Voice(self.offer.voice(role))).await;
+        if let Some(director) = &self.director {
+            self.ask(Ask::Choose(director.choice())).await;
+        }
         let answer = self.exchange(self.offer.text()).await?;
         self.tag = EntityTag::of_answer(&answer);
         if role == Role::Play {
@@ -209,15 +227,21 @@ impl Conversation {
     /// Until it ends.
     async fn hold(&mut self, mut stopping: watch::Receiver<bool>) -> Ending {
         loop {
+            let due = self.director.as_ref().and_then(Director::due);
             let next = tokio::select! {
                 // An error means that the server is gone altogether.
                 _ = stopping.wait_for(|stopping| *stopping) => Next::Stop,
                 notice = next(&mut self.inbox) => Next::Told(notice),
                 Some(request) = self.asked.recv() => Next::Asked(request),
+                () = until(due) => Next::Due,
             };
             let step = match next {
                 Next::Stop => Err(Ending::Over(None)),
-                Next::Told(Some(notice)) => self.note(&notice),
+                Next::Told(Some(notice)) => self.note(&notice).await,
+                Next::Due => {
+                    self.direct(|director, now| director.decide(now)).await;
+                    Ok(())
+                }
                 Next::Told(None) => Err(Ending::Gone),
                 Next::Asked(request) => self.answer(request).await,
             };
@@ -257,7 +281,12 @@ impl Conversation {
                         return Err(Stop::Refused(error.into()));
                     }
                     Some(notice) if is_loss(&notice) => return Err(Stop::Ends(Ending::Lost)),
-                    Some(_) => {}
+                    Some(notice) => {
+                        if let Some(director) = &mut self.director {
+                            // Asked for with whatever is told next: nobody is shown before the answer.
+                            let _changed = director.note(Instant::now(), &notice);
+                        }
+                    }
                     None => return Err(Stop::Ends(Ending::Gone)),
                 }
             }
@@ -266,8 +295,19 @@ impl Conversation {
         timeout(ANSWER_MAX, answered).await.unwrap_or(Err(Stop::Refused(late)))
     }
 
-    fn note(&self, notice: &Notice) -> Result<(), Ending> {
+    async fn note(&mut self, notice: &Notice) -> Result<(), Ending> {
+        self.direct(|director, now| director.note(now, notice)).await;
         if is_loss(notice) { Err(Ending::Lost) } else { Ok(()) }
+    }
+
+    /// Lets the director of a player decide, and asks for what it chose where that is another.
+    async fn direct(&mut self, decide: impl FnOnce(&mut Director, Instant) -> bool) {
+        if let Some(director) = &mut self.director
+            && decide(director, Instant::now())
+        {
+            let choice = director.choice();
+            self.ask(Ask::Choose(choice)).await;
+        }
     }
 
     async fn answer(&mut self, request: Request) -> Result<(), Ending> {
@@ -327,6 +367,14 @@ async fn next(inbox: &mut Inbox) -> Option<Notice> {
         biased;
         Ok(_) = &mut inbox.ending => None,
         notice = inbox.notices.recv() => notice,
+    }
+}
+
+/// At `due`, or never.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -5,6 +5,7 @@ use axum::http::header::{CONTENT_TYPE, ETAG, HeaderName, LINK, LOCATION};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use sfu::media::ParticipantId;
 
 use super::Whip;
 use super::admission::admit;
@@ -22,6 +23,8 @@ use crate::name::{ChannelName, PersonName};
 struct Wishes {
     /// How others see who comes; a token's name goes before it.
     name: Option<String>,
+    /// Whose picture a player wants, by the id that the WebSocket tells: `p3`.
+    participant: Option<String>,
 }
 
 /// Whatever is asked of `/whip/{channel}`.
@@ -86,9 +89,12 @@ async fn create(
             PersonName::parse(&format!("{}-{}", role.word(), whip.sessions.number().await))?
         }
     };
+    let number = |id: &str| id.strip_prefix('p').and_then(|number| number.parse().ok());
+    let chosen = wishes.participant.as_deref().map(|id| number(id).ok_or(Problem::Query));
+    let chosen = chosen.transpose()?.map(ParticipantId);
     let text = request::text(request).await?;
     let offer = Description::read(role, &text)?;
-    let opening = Opening { role, channel: channel.clone(), name, grant, offer };
+    let opening = Opening { role, channel: channel.clone(), name, grant, offer, chosen };
     let Opened { secret, answer, tag } = open(whip, opening).await?;
     let location = format!("/{}/{}/{secret}", role.word(), escaped(channel.as_str()));
     let mut response = (StatusCode::CREATED, answer).into_response();

@@ -14,6 +14,7 @@ mod admission;
 mod conversation;
 mod cors;
 mod description;
+mod director;
 mod endpoint;
 mod entity_tag;
 mod fragment;

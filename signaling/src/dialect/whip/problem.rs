@@ -50,6 +50,9 @@ pub(super) enum Problem {
     /// A PATCH for an earlier ICE session.
     #[error("If-Match names another ICE session than the present one")]
     TagOutdated,
+    /// Somebody to be shown who is not there, and whose id nobody gets again.
+    #[error("nobody in this channel has this id")]
+    Absent,
     /// A request while earlier ones wait.
     #[error("earlier requests to this session are still being answered")]
     Busy,
@@ -88,6 +91,7 @@ impl Problem {
                 | SdpError::Track { .. }
                 | SdpError::SlotsUsedUp,
             ) => ("bad_sdp", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Absent => ("absent", StatusCode::CONFLICT),
             Self::Rule(_) => ("unsupported", StatusCode::UNPROCESSABLE_ENTITY),
             Self::Fragment(_) => ("bad_fragment", StatusCode::BAD_REQUEST),
             Self::TagMissing => ("tag_missing", StatusCode::PRECONDITION_REQUIRED),

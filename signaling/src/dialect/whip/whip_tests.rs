@@ -1,9 +1,9 @@
 //! Every status of RFC 9725, over real HTTP connections to a server whose media plane is a test's.
 
 use serde_json::{Value, json};
-use sfu::command::Command;
-use sfu::event::{Event, LostReason};
-use sfu::media::ParticipantId;
+use sfu::command::{Choice, Command};
+use sfu::event::{Event, LostReason, Speaker};
+use sfu::media::{ChannelId, ParticipantId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, advance};
@@ -184,6 +184,36 @@ async fn a_player_is_answered_with_slots() {
     assert_eq!((negotiate.publications.len(), negotiate.slots.len()), (0, 2));
     let Command::View { views, .. } = &commands[3] else { panic!("{commands:?}") };
     assert_eq!((views.len(), views[0].width, views[0].height), (1, 1920, 1080));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_player_sees_whom_it_chose_or_whoever_speaks() {
+    let mut house = House::start().await;
+    let (session, _, first) = house.session("/whip/c", OFFER).await;
+    let chosen = format!("/whep/c?participant=p{}", first.0);
+    let (answer, commands) = house.ask_media(("POST", &chosen), &[SDP], &receiving(), 5).await;
+    assert_eq!(answer.status(), 201, "{answer:?}");
+    assert!(
+        matches!(&commands[3], Command::Choose { choice: Choice::Only(only), .. } if *only == first),
+        "{commands:?}"
+    );
+    let (_, _, player) = house.session("/whep/c", &receiving()).await;
+    let speaker = Speaker { participant: first, level: 20 };
+    house.thread.tell(Event::Speakers(ChannelId(1), vec![speaker])).await;
+    let command = house.thread.carry_out().await;
+    assert!(
+        matches!(&command, Command::Choose { participant, choice: Choice::First(shown) }
+            if *participant == player && *shown == first),
+        "{command:?}"
+    );
+    let post = async |path: &str| house.ask("POST", path, &[SDP], &receiving()).await;
+    post("/whep/c?participant=p99").await.problem(409, "absent");
+    post("/whep/c?participant=99").await.problem(400, "bad_query");
+    // Who is shown goes: the player stays.
+    let (answer, _) = house.ask_media(("DELETE", &session), &[], "", 1).await;
+    assert_eq!(answer.status(), 200);
+    let command = house.thread.carry_out().await;
+    assert!(matches!(&command, Command::Choose { choice: Choice::All, .. }), "{command:?}");
 }
 
 #[tokio::test(start_paused = true)]

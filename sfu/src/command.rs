@@ -70,6 +70,13 @@ pub enum Command {
         /// Pictures at all?
         pictures: Pictures,
     },
+    /// Whose pictures go first where there are not slots for all.
+    Choose {
+        /// Who receives.
+        participant: ParticipantId,
+        /// Whose.
+        choice: Choice,
+    },
     /// What a publisher's client says it is short of, so that it sends less of a picture than it would.
     Hinder {
         /// Whose.
@@ -99,6 +106,7 @@ impl Command {
             | Self::Cap { participant, .. }
             | Self::View { participant, .. }
             | Self::Prefer { participant, .. }
+            | Self::Choose { participant, .. }
             | Self::Hinder { participant, .. }
             | Self::Leave { participant } => *participant,
         }
@@ -232,6 +240,38 @@ pub enum Pictures {
     SaveData,
     /// None at all.
     SoundOnly,
+}
+
+/// Whose pictures a person receives. Sound is not chosen: everybody hears the loudest.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Choice {
+    /// Everybody's, in the order in which they came, as far as there are slots.
+    #[default]
+    All,
+    /// This participant's first, then the others'.
+    First(ParticipantId),
+    /// This participant's and no other.
+    Only(ParticipantId),
+}
+
+impl Choice {
+    /// Whether pictures of `publisher` are received at all.
+    #[must_use]
+    pub fn takes(self, publisher: ParticipantId) -> bool {
+        match self {
+            Self::All | Self::First(_) => true,
+            Self::Only(chosen) => chosen == publisher,
+        }
+    }
+
+    /// Whether pictures of `publisher` come before others'.
+    #[must_use]
+    pub fn is(self, publisher: ParticipantId) -> bool {
+        match self {
+            Self::All => false,
+            Self::First(chosen) | Self::Only(chosen) => chosen == publisher,
+        }
+    }
 }
 
 /// Why a command was refused.

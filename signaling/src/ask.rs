@@ -1,6 +1,6 @@
 //! What a participant asks for, whatever the dialect.
 
-use sfu::command::{Pictures, Voice};
+use sfu::command::{Choice, Pictures, Voice};
 use sfu::media::ParticipantId;
 use sfu::publication::hindrance::Shortage;
 use simulcast::Bitrate;
@@ -44,6 +44,8 @@ pub enum Ask {
         /// Pictures at all?
         pictures: Pictures,
     },
+    /// To see somebody before others.
+    Choose(Choice),
     /// That others know what keeps a track of its own small.
     Limited {
         /// Its m-line.
@@ -69,4 +71,6 @@ pub enum Ask {
     Remove(ParticipantId),
     /// To go.
     Leave,
+    /// To go because the media connection ended, and nobody comes back who could offer anew.
+    GiveUp,
 }

@@ -123,6 +123,18 @@ pub(crate) async fn request(
     path: &str,
     headers: &[(&str, &str)],
 ) -> (u16, String, String) {
+    let (status, head, body) = request_with(address, method, path, headers, "").await;
+    (status, head.to_ascii_lowercase(), body)
+}
+
+/// The same with a body, whose length is told with it; the head comes as it is.
+pub(crate) async fn request_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut text = format!("{method} {path} HTTP/1.1\r\n");
     if !headers.iter().any(|(name, _)| *name == "connection") {
@@ -134,13 +146,18 @@ pub(crate) async fn request(
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }
+    if !body.is_empty() {
+        text += &format!("content-length: {}\r\n", body.len());
+    }
     stream.write_all((text + "\r\n").as_bytes()).await.unwrap();
+    // A server that refuses the head may close before it has read the rest.
+    let _refused = stream.write_all(body.as_bytes()).await;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, head.to_ascii_lowercase(), body.to_owned())
+    (status, head.to_owned(), body.to_owned())
 }
 
 pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String, String) {

@@ -166,6 +166,15 @@ impl Error {
         Face { code, fault, status, close }
     }
 
+    /// The `WWW-Authenticate` of an answer with 401 (RFC 6750, section 3): an error is named where there was a token.
+    #[must_use]
+    pub fn challenge(&self) -> Option<&'static str> {
+        (self.face().status == StatusCode::UNAUTHORIZED).then(|| {
+            let is_missing = *self == Self::Denied(Refusal::Missing);
+            if is_missing { "Bearer" } else { "Bearer error=\"invalid_token\"" }
+        })
+    }
+
     /// Whose mistake it is.
     #[must_use]
     pub const fn fault(&self) -> Fault {
@@ -208,16 +217,10 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let Face { code, fault, status, close: _ } = self.face();
         let answer = (status, Json(Body { code, fault, message: self.to_string() }));
-        if status == StatusCode::UNAUTHORIZED {
-            // RFC 6750, section 3: an error is named where there was a token.
-            let challenge = if self == Self::Denied(Refusal::Missing) {
-                "Bearer"
-            } else {
-                "Bearer error=\"invalid_token\""
-            };
-            return ([(WWW_AUTHENTICATE, challenge)], answer).into_response();
+        match self.challenge() {
+            Some(challenge) => ([(WWW_AUTHENTICATE, challenge)], answer).into_response(),
+            None => answer.into_response(),
         }
-        answer.into_response()
     }
 }
 

@@ -33,17 +33,22 @@ impl Hosts {
         Self { names: Arc::new(own.into_iter().chain([served]).chain(configured).collect()) }
     }
 
+    /// The host a request is for, checked.
+    ///
+    /// # Errors
+    /// [`Error::ForeignHost`]: the client's fault, or the operator's who did not configure a name.
+    pub fn host(&self, headers: &HeaderMap) -> Result<Authority, Error> {
+        let host = text(headers.get(HOST)).and_then(|host| host.parse::<Authority>().ok());
+        host.filter(|host| self.names.contains(&host.host().to_ascii_lowercase()))
+            .ok_or(Error::ForeignHost)
+    }
+
     /// The host a request is for, checked; and its origin, where it names one, which must be that host's own pages.
     ///
     /// # Errors
-    /// [`Error::ForeignHost`], [`Error::ForeignOrigin`]: the client's fault, or the operator's who did not configure a name.
+    /// As [`Self::host`], and [`Error::ForeignOrigin`]: the client's fault.
     pub fn check(&self, headers: &HeaderMap) -> Result<Authority, Error> {
-        let host = text(headers.get(HOST))
-            .and_then(|host| host.parse::<Authority>().ok())
-            .ok_or(Error::ForeignHost)?;
-        if !self.names.contains(&host.host().to_ascii_lowercase()) {
-            return Err(Error::ForeignHost);
-        }
+        let host = self.host(headers)?;
         if let Some(origin) = headers.get(ORIGIN) {
             let of_pages = text(Some(origin)).and_then(|origin| {
                 origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))

@@ -25,6 +25,8 @@ use crate::api::{channels, health, metrics};
 use crate::config::{Config, ConfigError};
 use crate::connection::{self, Peer};
 use crate::dialect::socket;
+use crate::dialect::whip::sessions::Sessions;
+use crate::dialect::whip::{self, Whip};
 use crate::draw::Draw;
 use crate::fault;
 use crate::limited::Limit;
@@ -184,7 +186,10 @@ impl Server {
         } else {
             public = public.route("/metrics", get(metrics::scrape_as_admin));
         }
-        let routes = finished(public, app.clone(), own(address));
+        let (presence, stopping_there) = (app.presence.clone(), stops.clone());
+        let whip = Whip { presence, sessions: Sessions::start(), stopping: stopping_there };
+        let routes =
+            finished(public, app.clone(), own(address)).merge(whip::routes(whip, own(address)));
         serving.push(tokio::spawn(connection::serve(listener, routes, places, stops)));
         Ok(Self { address, metrics_address, media_addresses, app, media, stopping, serving })
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use sfu::command::{
-    Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, Silenced, View, Voice,
+    Choice, Command, CommandError, CommandId, Join, Keying, Negotiate, Pictures, Silenced, View,
+    Voice,
 };
 use sfu::event::{Assignment, LostReason, Outlook};
 use sfu::media::{ChannelId, MediaKind, ParticipantId, PublicationId};
@@ -45,6 +46,7 @@ pub struct Session {
     /// What it may do.
     pub rights: Rights,
     prefer: Option<(Option<Bitrate>, Pictures)>,
+    choice: Choice,
     connection: Option<Connection>,
     waiting: VecDeque<Waiting>,
     assigned: Vec<Assignment>,
@@ -117,6 +119,7 @@ impl Session {
             leave,
             rights,
             prefer: None,
+            choice: Choice::All,
             connection: None,
             waiting: VecDeque::new(),
             assigned: Vec::new(),
@@ -247,6 +250,7 @@ impl Session {
             let is_capped = self.rights.grant.limits.bitrate_up.is_some();
             commands.extend(is_capped.then(|| self.cap_command()));
             commands.extend(self.rights.silenced.then(|| self.silence_command()));
+            commands.extend((self.choice != Choice::All).then(|| self.choice_command()));
         } else {
             if negotiated.restart {
                 commands.push(Command::RestartIce { participant, local });
@@ -517,6 +521,17 @@ impl Session {
     pub fn granted(&self, now: Instant) -> Granted {
         let Grant { media, moderate, .. } = self.rights.grant;
         Granted { media, moderate, lasts: self.rights.left(now) }
+    }
+
+    /// Whose pictures come first, for the media plane, where it knows this participant.
+    #[must_use]
+    pub fn set_choice(&mut self, choice: Choice) -> Option<Command> {
+        self.choice = choice;
+        self.connection.as_ref().map(|_| self.choice_command())
+    }
+
+    const fn choice_command(&self) -> Command {
+        Command::Choose { participant: self.id, choice: self.choice }
     }
 
     /// Sizes by slot, for the media plane; of two for one slot the last counts.

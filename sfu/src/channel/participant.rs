@@ -7,7 +7,7 @@ use simulcast::allocator::Targets;
 use simulcast::{Bitrate, SequenceNumber};
 
 use super::ChannelKey;
-use crate::command::{Pictures, Voice};
+use crate::command::{Choice, Pictures, Voice};
 use crate::event::Assignment;
 use crate::media::{MediaKind, ParticipantId, SlotId, Source, Ssrc};
 use crate::net::ahead;
@@ -49,6 +49,8 @@ pub struct Participant {
     pub silenced: bool,
     /// How much it wants.
     pub prefer: Prefer,
+    /// Whose pictures it receives first.
+    pub choice: Choice,
     /// What its pictures were allocated last.
     pub targets: Targets,
     /// What it is told it may send, where it has no transport-wide feedback.
@@ -151,6 +153,7 @@ impl Participant {
             voice: Voice::default(),
             silenced: false,
             prefer: Prefer::default(),
+            choice: Choice::default(),
             targets: Targets::default(),
             uplink: None,
             cap: None,

@@ -48,6 +48,16 @@ impl Shard {
                 }
                 Ok(())
             }
+            Command::Choose { participant, choice } => {
+                let key = self.known(participant)?;
+                if let Some(participant) = self.tables.participants.get_mut(key) {
+                    participant.choice = choice;
+                    let channel = participant.channel;
+                    self.seat(now, channel);
+                }
+                self.touch(key);
+                Ok(())
+            }
             Command::Hinder { participant, publication, shortage } => {
                 self.hinder(participant, publication, shortage)
             }

@@ -8,8 +8,9 @@ use super::Shard;
 use crate::channel::ChannelKey;
 use crate::channel::assign::{Place, Wish, assign};
 use crate::channel::participant::{Participant, ParticipantKey};
+use crate::command::Choice;
 use crate::event::{Assignment, Event};
-use crate::media::{MediaKind, SlotId, Source};
+use crate::media::{MediaKind, ParticipantId, SlotId, Source};
 use crate::publication::{Feed, PublicationKey, Subscriber};
 use crate::relay::message::Message;
 use crate::subscription::Subscription;
@@ -59,14 +60,15 @@ impl Shard {
 
     fn seat_pictures(&mut self, now: Instant, channel: ChannelKey, member: ParticipantKey) {
         let Some(channel) = self.tables.channels.get(channel) else { return };
-        let Some(id) = self.tables.participants.get(member).map(|member| member.id) else { return };
-        let others = channel.publications.iter().copied().filter(|key| {
-            let publication = self.tables.publications.get(*key);
-            publication.is_some_and(|it| {
-                it.live && it.owner != id && it.spec.source.kind() == MediaKind::Video
-            })
+        let Some(receiver) = self.tables.participants.get(member) else { return };
+        let (id, choice) = (receiver.id, receiver.choice);
+        let others = channel.publications.iter().filter_map(|key| {
+            let publication = self.tables.publications.get(*key)?;
+            let is_picture = publication.spec.source.kind() == MediaKind::Video;
+            let is_other = publication.live && publication.owner != id;
+            (is_other && is_picture).then_some((*key, publication.owner))
         });
-        let wishes: Vec<_> = others.map(|publication| Wish { publication, pair: None }).collect();
+        let wishes = chosen_first(others, choice);
         let without = self.seat_kind(now, member, MediaKind::Video, &wishes);
         let Some(participant) = self.tables.participants.get_mut(member) else { return };
         let voices =
@@ -274,6 +276,17 @@ impl Shard {
     }
 }
 
+/// What of `pictures`, each with its publisher, is received: that of the chosen first, all else in the order given.
+fn chosen_first(
+    pictures: impl Iterator<Item = (PublicationKey, ParticipantId)>,
+    choice: Choice,
+) -> Vec<Wish> {
+    let taken: Vec<_> = pictures.filter(|(_, owner)| choice.takes(*owner)).collect();
+    let (first, rest): (Vec<_>, Vec<_>) = taken.iter().partition(|(_, owner)| choice.is(*owner));
+    let wish = |(publication, _): (PublicationKey, _)| Wish { publication, pair: None };
+    first.into_iter().chain(rest).map(wish).collect()
+}
+
 /// Receive m-lines for this many pictures, in few steps, so that people who come one by one cause few offers.
 fn pictures_needed(pictures: usize) -> u8 {
     PICTURE_STEPS.into_iter().find(|step| usize::from(*step) >= pictures).unwrap_or(PICTURES_MAX)
@@ -286,6 +299,24 @@ const PICTURES_MAX: u8 = 25;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_choice_goes_first_or_alone_and_leaves_the_order_of_the_rest() {
+        let mut map = slotmap::SlotMap::with_key();
+        let keys: Vec<PublicationKey> = (0..4).map(|_| map.insert(())).collect();
+        let owners = [1, 2, 1, 3].map(ParticipantId);
+        let places = |choice| {
+            let wishes = chosen_first(keys.iter().copied().zip(owners), choice);
+            let place = |wish: &Wish| keys.iter().position(|key| *key == wish.publication);
+            wishes.iter().filter_map(place).collect::<Vec<_>>()
+        };
+        assert_eq!(places(Choice::All), [0, 1, 2, 3]);
+        assert_eq!(places(Choice::First(ParticipantId(2))), [1, 0, 2, 3]);
+        assert_eq!(places(Choice::First(ParticipantId(1))), [0, 2, 1, 3]);
+        assert_eq!(places(Choice::First(ParticipantId(9))), [0, 1, 2, 3]);
+        assert_eq!(places(Choice::Only(ParticipantId(1))), [0, 2]);
+        assert_eq!(places(Choice::Only(ParticipantId(9))), [] as [usize; 0]);
+    }
 
     #[test]
     fn slots_are_asked_for_in_steps() {

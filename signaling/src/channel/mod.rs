@@ -360,6 +360,11 @@ impl Room {
                     .and_then(|s| s.set_prefer(budget, pictures));
                 self.commands(command).await
             }
+            Ask::Choose(choice) => {
+                let session = self.sessions.get_mut(&participant);
+                let command = session.and_then(|session| session.set_choice(choice));
+                self.commands(command).await
+            }
             Ask::Limited { mid, by } => {
                 match self.sessions.get_mut(&participant).map(|session| session.limit(&mid, by)) {
                     Some(Ok(command)) => self.commands(command).await,
@@ -380,6 +385,10 @@ impl Room {
             Ask::Remove(whom) => self.send_away(participant, whom).await,
             Ask::Leave => {
                 self.remove(participant, Departure::Left, Ending::Left).await;
+                Ok(())
+            }
+            Ask::GiveUp => {
+                self.remove(participant, Departure::Lost, Ending::Left).await;
                 Ok(())
             }
         };

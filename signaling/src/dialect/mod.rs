@@ -1,3 +1,4 @@
 //! Dialects: thin translations between what a client speaks and [`Session`](crate::session::Session)'s asks and notices.
 
 pub mod socket;
+pub(crate) mod whip;

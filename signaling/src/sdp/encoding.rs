@@ -90,10 +90,17 @@ impl Streams {
                 return Err(wrong("an a=ssrc-group:FID that does not name two SSRCs"));
             };
             let (original, repair) = (number(original)?, number(repair)?);
-            if original == repair || !ssrcs.contains(&original) || !ssrcs.contains(&repair) {
+            if original == repair || !ssrcs.contains(&original) {
                 return Err(wrong("an a=ssrc-group:FID of SSRCs without a=ssrc lines"));
             }
+            // ffmpeg 9 writes an a=ssrc line of the original alone.
+            if !ssrcs.contains(&repair) {
+                ssrcs.push(repair);
+            }
             retransmissions.push((original, repair));
+            if ssrcs.len() > SSRCS_MAX {
+                return Err(wrong("more than 32 SSRCs"));
+            }
         }
         Ok(Self { ssrcs, retransmissions })
     }

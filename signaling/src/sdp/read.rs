@@ -133,20 +133,7 @@ impl<'a> Transport<'a> {
     fn ice(&self) -> Result<IceCredentials, SdpError> {
         let ufrag = self.values("ice-ufrag").next().ok_or(SdpError::Missing("a=ice-ufrag"))?;
         let password = self.values("ice-pwd").next().ok_or(SdpError::Missing("a=ice-pwd"))?;
-        Ok(IceCredentials {
-            ufrag: ice_text(ufrag, 4).ok_or_else(|| {
-                SdpError::line(
-                    "4 to 32 printable characters without a colon",
-                    format!("a=ice-ufrag:{ufrag}"),
-                )
-            })?,
-            password: ice_text(password, 22).ok_or_else(|| {
-                SdpError::line(
-                    "22 to 64 printable characters without a colon",
-                    format!("a=ice-pwd:{password}"),
-                )
-            })?,
-        })
+        ice_credentials(ufrag, password)
     }
 
     fn fingerprint(&self) -> Result<Fingerprint, SdpError> {
@@ -181,6 +168,27 @@ impl<'a> Transport<'a> {
             other => Err(SdpError::line("actpass, active or passive", format!("a=setup:{other}"))),
         }
     }
+}
+
+/// A client's ICE credentials.
+///
+/// # Errors
+/// [`SdpError::Line`] outside of their bounds: the client's fault.
+pub(crate) fn ice_credentials(ufrag: &str, password: &str) -> Result<IceCredentials, SdpError> {
+    Ok(IceCredentials {
+        ufrag: ice_text(ufrag, 4).ok_or_else(|| {
+            SdpError::line(
+                "4 to 32 printable characters without a colon",
+                format!("a=ice-ufrag:{ufrag}"),
+            )
+        })?,
+        password: ice_text(password, 22).ok_or_else(|| {
+            SdpError::line(
+                "22 to 64 printable characters without a colon",
+                format!("a=ice-pwd:{password}"),
+            )
+        })?,
+    })
 }
 
 /// `text` where it has at least `least` characters, printable, and fits (RFC 8839, section 5.4, but for the characters).

@@ -1,11 +1,12 @@
 use super::*;
 use crate::sdp::Direction;
 use crate::sdp::format::Carries;
-use sfu::media::{Format, H264Profile, MediaKind, PayloadType};
+use sfu::media::{Format, H264Profile, MediaKind, PayloadType, Ssrc};
 use sfu::packet::extension::Extension;
 
 const CHROMIUM: &str = include_str!("../../tests/data/sdp/chromium_call.sdp");
 const FIREFOX: &str = include_str!("../../tests/data/sdp/firefox_call.sdp");
+const WHIP: &str = include_str!("../../tests/data/sdp/whip_rfc9725.sdp");
 
 /// The offer with the first `from` replaced: one rule broken at a time.
 fn broken(from: &str, to: &str) -> SdpError {
@@ -176,6 +177,17 @@ fn an_m_line_that_breaks_a_rule_is_named() {
         let error = broken(from, to);
         assert!(error.to_string().contains(rule), "{error}");
     }
+}
+
+/// As ffmpeg 9 writes it, against RFC 5576, section 4.2.
+#[test]
+fn a_retransmission_without_a_line_of_its_own_is_known_by_its_group() {
+    let text = WHIP
+        .replace("a=rtpmap:96 VP8", "a=ssrc-group:FID 7 8\r\na=ssrc:7 cname:x\r\na=rtpmap:96 VP8");
+    let offer = Offer::read(&text).unwrap();
+    let rtp = offer.sections[1].rtp.as_ref().unwrap();
+    assert_eq!((rtp.encodings[0].ssrc, rtp.encodings[0].rtx), (Some(Ssrc(7)), Some(Ssrc(8))));
+    assert_eq!(rtp.ssrcs.len(), 2);
 }
 
 #[test]

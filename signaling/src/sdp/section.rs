@@ -124,7 +124,8 @@ impl Rtp {
         description: &MediaDescription,
         tree: &SessionDescription,
     ) -> Result<Self, SdpError> {
-        if !description.has_attribute("rtcp-mux") {
+        // One that never had a transport of its own need not say so (RFC 9143, section 9.3).
+        if !description.has_attribute("rtcp-mux") && !description.has_attribute("bundle-only") {
             return Err(SdpError::section(mid, "a=rtcp-mux is missing"));
         }
         let direction = description

@@ -85,6 +85,7 @@ fn check_fields(message: &ClientMessage, tree: &Value) {
         ClientMessage::Ask(Ask::Silence { .. } | Ask::Remove(_) | Ask::Renew(_))
         | ClientMessage::Renew(_) => check_rights(message, tree, op),
         ClientMessage::Ask(Ask::Leave) => assert_eq!(op, "leave"),
+        ClientMessage::Ask(Ask::GiveUp | Ask::Choose(_)) => panic!("no message asks for this"),
     }
 }
 

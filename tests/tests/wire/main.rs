@@ -16,3 +16,4 @@ mod streams;
 mod ten;
 mod tokens;
 mod tunnel;
+mod whip;

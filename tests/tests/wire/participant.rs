@@ -63,7 +63,7 @@ impl Setup {
 
 /// Extension ids of the own offer, by URI.
 #[derive(Clone, Debug)]
-struct Extensions(BTreeMap<String, u8>);
+pub(super) struct Extensions(BTreeMap<String, u8>);
 
 /// How the camera is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,10 +75,10 @@ pub(crate) enum Camera {
 }
 
 /// ICE, DTLS and all on one machine.
-const CONNECTED: Duration = Duration::from_secs(15);
+pub(super) const CONNECTED: Duration = Duration::from_secs(15);
 
 /// More than ten seconds of a capture's packets.
-const RECEIVED_MAX: usize = 8_192;
+pub(super) const RECEIVED_MAX: usize = 8_192;
 
 /// RIDs of three encodings, lowest first.
 const RIDS: [&str; 3] = ["q", "h", "f"];
@@ -140,35 +140,9 @@ impl Participant {
 
     /// Sends a packet of the capture, with mid, RID, and these extensions by URI, as far as its m-line has them.
     pub(crate) async fn send_with(&self, packet: &Rtp, elements: &[(&str, &[u8])]) {
-        let is_audio = packet.ssrc == AUDIO;
-        let mut sent = Packet::default();
-        sent.header.version = 2;
-        sent.header.marker = packet.marker;
-        sent.header.payload_type = packet.payload_type;
-        sent.header.sequence_number = packet.sequence;
-        sent.header.timestamp = packet.timestamp;
-        sent.header.ssrc = packet.ssrc;
-        sent.payload = Bytes::copy_from_slice(&packet.payload);
-        let mid: &[u8] = if is_audio { b"0" } else { b"1" };
-        self.extend(&mut sent, MID, mid);
-        for (uri, value) in elements.iter().filter(|(uri, _)| is_audio || *uri != LEVEL) {
-            self.extend(&mut sent, uri, value);
-        }
-        if is_audio {
-            self.audio.write_rtp(sent).await.expect("sent");
-        } else {
-            let place =
-                ENCODINGS.iter().position(|ssrc| *ssrc == packet.ssrc).expect("an encoding");
-            self.extend(&mut sent, RID, RIDS[place].as_bytes());
-            self.video.write_rtp(sent).await.expect("sent");
-        }
-    }
-
-    fn extend(&self, packet: &mut Packet, uri: &str, value: &[u8]) {
-        packet
-            .header
-            .set_extension(self.id(uri), Bytes::copy_from_slice(value))
-            .expect("a short value");
+        let sent = dressed(packet, &self.extensions, elements);
+        let track = if packet.ssrc == AUDIO { &self.audio } else { &self.video };
+        track.write_rtp(sent).await.expect("sent");
     }
 
     /// The id of an extension in its offer.
@@ -200,7 +174,7 @@ impl fmt::Debug for Participant {
 
 impl Extensions {
     /// From `a=extmap` lines.
-    fn of(sdp: &str) -> Self {
+    pub(super) fn of(sdp: &str) -> Self {
         let lines = sdp.lines().filter_map(|line| line.strip_prefix("a=extmap:"));
         let pair = |line: &str| {
             let (id, uri) = line.split_once(' ').expect("an id and a URI");
@@ -210,10 +184,36 @@ impl Extensions {
     }
 }
 
+/// A packet of the capture with mid, RID, and these extensions by URI, as far as its m-line has them.
+pub(super) fn dressed(packet: &Rtp, extensions: &Extensions, elements: &[(&str, &[u8])]) -> Packet {
+    let is_audio = packet.ssrc == AUDIO;
+    let mut sent = Packet::default();
+    sent.header.version = 2;
+    sent.header.marker = packet.marker;
+    sent.header.payload_type = packet.payload_type;
+    sent.header.sequence_number = packet.sequence;
+    sent.header.timestamp = packet.timestamp;
+    sent.header.ssrc = packet.ssrc;
+    sent.payload = Bytes::copy_from_slice(&packet.payload);
+    let mut extend = |uri: &str, value: &[u8]| {
+        let value = Bytes::copy_from_slice(value);
+        sent.header.set_extension(extensions.0[uri], value).expect("a short value");
+    };
+    extend(MID, if is_audio { b"0" } else { b"1" });
+    for (uri, value) in elements.iter().filter(|(uri, _)| is_audio || *uri != LEVEL) {
+        extend(uri, value);
+    }
+    if !is_audio {
+        let place = ENCODINGS.iter().position(|ssrc| *ssrc == packet.ssrc).expect("an encoding");
+        extend(RID, RIDS[place].as_bytes());
+    }
+    sent
+}
+
 /// Hands on what the connection says.
-struct Handler {
-    connected: mpsc::Sender<()>,
-    receives: mpsc::Sender<(RtpCodecKind, Packet)>,
+pub(super) struct Handler {
+    pub(super) connected: mpsc::Sender<()>,
+    pub(super) receives: mpsc::Sender<(RtpCodecKind, Packet)>,
 }
 
 #[async_trait::async_trait]
@@ -237,7 +237,7 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
-async fn connection(handler: Handler, setup: Setup) -> Arc<dyn PeerConnection> {
+pub(super) async fn connection(handler: Handler, setup: Setup) -> Arc<dyn PeerConnection> {
     let mut engine = MediaEngine::default();
     engine.register_default_codecs().expect("codecs");
     let both = [RtpCodecKind::Audio, RtpCodecKind::Video];
@@ -265,7 +265,7 @@ async fn connection(handler: Handler, setup: Setup) -> Arc<dyn PeerConnection> {
     Arc::new(connection)
 }
 
-fn track(
+pub(super) fn track(
     id: &str,
     kind: RtpCodecKind,
     encodings: Vec<RTCRtpEncodingParameters>,
@@ -275,11 +275,11 @@ fn track(
     Arc::new(TrackLocalStaticRTP::new(track))
 }
 
-fn towards(direction: RTCRtpTransceiverDirection) -> RTCRtpTransceiverInit {
+pub(super) fn towards(direction: RTCRtpTransceiverDirection) -> RTCRtpTransceiverInit {
     RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() }
 }
 
-fn encodings(camera: Camera) -> Vec<RTCRtpEncodingParameters> {
+pub(super) fn encodings(camera: Camera) -> Vec<RTCRtpEncodingParameters> {
     match camera {
         Camera::One => vec![encoding(MIME_TYPE_VP8, ENCODINGS[2], "")],
         Camera::Three => ENCODINGS
@@ -290,7 +290,7 @@ fn encodings(camera: Camera) -> Vec<RTCRtpEncodingParameters> {
     }
 }
 
-fn encoding(mime_type: &str, ssrc: u32, rid: &str) -> RTCRtpEncodingParameters {
+pub(super) fn encoding(mime_type: &str, ssrc: u32, rid: &str) -> RTCRtpEncodingParameters {
     let (clock_rate, channels) =
         if mime_type == MIME_TYPE_OPUS { (48_000, 2) } else { (90_000, 0) };
     RTCRtpEncodingParameters {

@@ -1,5 +1,5 @@
-//! Makes what is served out of the folder `web`: scripts bundled and minified, style sheets minified, everything below the hash of it
-//! all, and beside each file its packed forms.
+//! Makes what is served out of the folder `web`: scripts bundled and minified, style sheets put together and minified, everything below
+//! the hash of it all, and beside each file its packed forms.
 //!
 //! The folder it leaves in `OUT_DIR` has the paths of the server: `index.html`, and `assets/<hash>/…`. Whatever lies below a hash never
 //! changes, and parts name one another by relative paths, so only `index.html` knows the hash.
@@ -33,9 +33,11 @@ fn main() -> Outcome<()> {
     let mut files = scripts(&source)?;
     let shared: Vec<String> =
         files.keys().filter(|name| !ENTRIES.contains(&name.as_str())).cloned().collect();
+    let text = fs::read_to_string(source.join("index.html"))?;
+    files.insert(STYLE.to_owned(), style(&source, &text)?);
     others(&source, "", &mut files)?;
     let hash = hash(&files);
-    let page = page(&fs::read_to_string(source.join("index.html"))?, &shared, &hash);
+    let page = page(&text, &shared, &hash);
     if target.exists() {
         fs::remove_dir_all(&target)?;
     }
@@ -77,7 +79,7 @@ fn unindented(script: &[u8]) -> Vec<u8> {
     lines.join(&b'\n')
 }
 
-/// Style sheets, icons and fonts below `source`, with their paths from `prefix` on.
+/// Icons and fonts below `source`, with their paths from `prefix` on.
 fn others(source: &Path, prefix: &str, files: &mut Files) -> Outcome<()> {
     for entry in fs::read_dir(source)? {
         let path = entry?.path();
@@ -85,9 +87,6 @@ fn others(source: &Path, prefix: &str, files: &mut Files) -> Outcome<()> {
         let below = format!("{prefix}{name}");
         match path.extension().and_then(|ending| ending.to_str()) {
             None if path.is_dir() => others(&path, &format!("{below}/"), files)?,
-            Some("css") => {
-                files.insert(below, style(&fs::read_to_string(&path)?)?);
-            }
             Some("svg" | "woff2") => {
                 files.insert(below, fs::read(&path)?);
             }
@@ -97,16 +96,26 @@ fn others(source: &Path, prefix: &str, files: &mut Files) -> Outcome<()> {
     Ok(())
 }
 
-fn style(text: &str) -> Outcome<Vec<u8>> {
+/// The style sheets that `page` names, in its order, as one.
+fn style(source: &Path, page: &str) -> Outcome<Vec<u8>> {
+    let mut text = String::new();
+    for name in page.lines().filter_map(styled_by) {
+        text.push_str(&fs::read_to_string(source.join(name))?);
+    }
     let wrong = |error: &dyn std::fmt::Display| error.to_string();
     let mut sheet =
-        StyleSheet::parse(text, ParserOptions::default()).map_err(|error| wrong(&error))?;
+        StyleSheet::parse(&text, ParserOptions::default()).map_err(|error| wrong(&error))?;
     sheet.minify(MinifyOptions::default()).map_err(|error| wrong(&error))?;
     let options = PrinterOptions { minify: true, ..PrinterOptions::default() };
     Ok(sheet.to_css(options)?.code.into_bytes())
 }
 
-/// The page without indentation, which announces the scripts that there are instead of those they were made of.
+/// The style sheet that a line of the page names.
+fn styled_by(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("<link rel=\"stylesheet\" href=\"/assets/")?.strip_suffix("\">")
+}
+
+/// The page without indentation, which names the scripts and the style sheet that there are instead of those they were made of.
 fn page(text: &str, shared: &[String], hash: &str) -> String {
     let announced = |name: &String| format!("<link rel=\"modulepreload\" href=\"/assets/{name}\">");
     let mut announced: Vec<String> = shared.iter().map(announced).collect();
@@ -114,7 +123,7 @@ fn page(text: &str, shared: &[String], hash: &str) -> String {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if line.starts_with("<link rel=\"modulepreload\"") {
             lines.append(&mut announced);
-        } else {
+        } else if styled_by(line).is_none_or(|name| name == STYLE) {
             lines.push(line.to_owned());
         }
     }
@@ -159,6 +168,9 @@ const SOURCE: &str = "web";
 
 /// What may be asked for by name.
 const ENTRIES: [&str; 2] = ["main.js", "confab.js"];
+
+/// The style sheet of the page.
+const STYLE: &str = "app.css";
 
 /// For a part whose own file says nothing of it; the other licences are comments that the bundler keeps.
 const LICENCES: &str = "/*! with @preact/signals-core: MIT, (c) 2022-present Preact Team */\n";

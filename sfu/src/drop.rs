@@ -162,6 +162,10 @@ reasons! {
     SendUnreachable = "send_unreachable", Operator;
     /// A firewall of this machine says no (EPERM, EACCES).
     SendForbidden = "send_forbidden", Operator;
+    /// A TCP connection backs up: a frame, or sound that would be late.
+    StreamFull = "stream_full", Peer;
+    /// The TCP connection that it was to go over has ended.
+    StreamGone = "stream_gone", Peer;
     /// The kernel refused the datagram for any other reason.
     SendFailed = "send_failed", Operator;
 }

@@ -63,9 +63,9 @@ impl PlaneError {
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::Media(MediaError::PortBusy(_) | MediaError::Forbidden(_)) => {
-                "; choose another with --media-port PORT, or --media ADDRESS:PORT"
-            }
+            Self::Media(
+                MediaError::PortBusy(_) | MediaError::TcpPortBusy(_) | MediaError::Forbidden(_),
+            ) => "; choose another with --media-port PORT, or --media ADDRESS:PORT",
             Self::Media(MediaError::NotOurAddress(_) | MediaError::Bind { .. }) => {
                 "; choose another with --media ADDRESS:PORT"
             }

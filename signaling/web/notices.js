@@ -21,8 +21,12 @@ const notices = signal(/** @type {Notice[]} */ ([]));
 const timers = new Map();
 /** @type {string[]} */
 let waiting = [];
-/** @type {{ in: string[], out: string[] }} */
-let movements = { in: [], out: [] };
+/**
+ * What became of whom, for as long as it waits to be said.
+ * @typedef {"in" | "out" | "paused" | "returned"} Turn
+ * @type {Map<Turn, string[]>}
+ */
+const turns = new Map();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 let saidAt = -Infinity;
@@ -57,10 +61,22 @@ export function alert(text) {
   put("urgent", text);
 }
 
-/** @param {"in" | "out"} way @param {string} name @param {number} present */
+/** Somebody came or left. @param {"in" | "out"} way @param {string} name @param {number} present */
 export function moved(way, name, present) {
-  if (present > CROWD) return;
-  movements[way].push(name);
+  if (present <= CROWD) merge(way, name);
+}
+
+/** Somebody's picture was paused, or returned; what is undone before it is said is not said. @param {boolean} paused @param {string} name */
+export function pictureChanged(paused, name) {
+  const before = turns.get(paused ? "returned" : "paused") ?? [];
+  const place = before.indexOf(name);
+  if (place >= 0) before.splice(place, 1);
+  else merge(paused ? "paused" : "returned", name);
+}
+
+/** @param {Turn} what @param {string} name */
+function merge(what, name) {
+  turns.set(what, [...(turns.get(what) ?? []), name]);
   turn();
 }
 
@@ -81,13 +97,10 @@ function turn() {
 /** @returns {string | undefined} */
 function next() {
   if (waiting.length > 0) return waiting.shift();
-  const { in: came, out: went } = movements;
-  if (came.length > 0) {
-    movements.in = [];
-    return t.cameIn(came);
+  for (const [what, names] of turns) {
+    turns.delete(what);
+    if (names.length > 0) return t.turn[what](names);
   }
-  movements.out = [];
-  return went.length > 0 ? t.left(went) : undefined;
 }
 
 /** The same words twice are two messages. @param {"polite" | "urgent"} region @param {string} text */

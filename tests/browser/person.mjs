@@ -122,6 +122,16 @@ export class Person {
     await until(`${this.name}'s recording is long enough`, left + 5_000, async () => (await this.#page.evaluate(readRecorded)) >= time, RECORDED_LOOK_MS);
   }
 
+  /** What a screen reader said last, of what can wait. */
+  announced() {
+    return this.#page.evaluate(() => document.getElementById("polite")?.textContent);
+  }
+
+  /** Over which protocol media comes and goes: "udp" or "tcp". @returns {Promise<string>} */
+  way() {
+    return this.#page.evaluate(readWay);
+  }
+
   /** Who is in the channel: ids by name. @returns {Promise<Record<string, string>>} */
   ids() {
     return this.#page.evaluate(readIds);
@@ -239,6 +249,14 @@ async function readReceived() {
     });
   }
   return received;
+}
+
+async function readWay() {
+  const report = await /** @type {any} */ (window).confab.call?.connection?.getStats();
+  const all = [...(report?.values() ?? [])];
+  const transport = all.find((stats) => stats.type === "transport");
+  const pair = all.find((stats) => stats.id === transport?.selectedCandidatePairId);
+  return all.find((stats) => stats.id === pair?.localCandidateId)?.protocol ?? "";
 }
 
 async function readFirsts() {

@@ -47,6 +47,19 @@ impl Relayed {
     }
 }
 
+/// Why a TCP connection for media ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum StreamEnd {
+    /// The other side ended it, or the network did.
+    Gone,
+    /// It brought a frame that is longer than a datagram.
+    TooLong,
+    /// Nobody who belongs here proved to be behind it in time, or they have left.
+    Unproved,
+    /// There are as many as may be.
+    Refused,
+}
+
 /// How a DTLS handshake ended.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Handshake {
@@ -143,5 +156,13 @@ label!(
     Layers = "layers",
     AllLayers = "all_layers",
     Pictures = "pictures"
+);
+label!(
+    StreamEnd,
+    "reason",
+    Gone = "gone",
+    TooLong = "too_long",
+    Unproved = "unproved",
+    Refused = "refused"
 );
 label!(Blocked, "queue", Socket = "socket", Device = "device");

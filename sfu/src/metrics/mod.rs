@@ -17,7 +17,7 @@ use std::ops::AddAssign;
 use crate::drop::DropReason;
 use crate::media::MediaKind;
 use histogram::{Histogram, Histograms, Rate, Wait};
-pub use label::{Blocked, Direction, Handshake, Label, Pause, ProbeOutcome, Relayed};
+pub use label::{Blocked, Direction, Handshake, Label, Pause, ProbeOutcome, Relayed, StreamEnd};
 use simulcast::allocator::Shed;
 
 /// One number for each value of a label.
@@ -277,6 +277,8 @@ table! {
     bytes: Series<Direction, 2>, "confab_datagram_bytes_total", "Bytes of these datagrams, without UDP and IP headers.";
     runs: Series<Direction, 2>, "confab_datagram_runs_total", "Messages to and from the kernel that carried these datagrams: one each, or runs of them.";
     sends_blocked: Series<Blocked, 2>, "confab_sends_blocked_total", "Times a full queue of the system made datagrams wait.";
+    streams_accepted: Total, "confab_tcp_connections_accepted_total", "TCP connections for media that were accepted.";
+    streams_ended: Series<StreamEnd, 4>, "confab_tcp_connections_ended_total", "TCP connections for media that ended, or were refused.";
     receive_errors: Total, "confab_receive_errors_total", "Errors of a socket while receiving; none of them costs a datagram.";
     events_held: Total, "confab_events_held_total", "Times signaling had no room for an event, which then waited.";
 

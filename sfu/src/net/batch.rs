@@ -3,13 +3,32 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::stream::STREAM;
+
 /// Between which addresses a datagram travels.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Path {
-    /// Which of the shard's sockets.
+    /// Which of the shard's sockets; from 128 on, which of its TCP listeners.
     pub local: u8,
     /// The other end.
     pub remote: SocketAddr,
+}
+
+impl Path {
+    /// Whether it is a TCP connection.
+    #[must_use]
+    pub const fn is_stream(&self) -> bool {
+        self.local >= STREAM
+    }
+}
+
+/// What a datagram may wait for where it goes over a stream that backs up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Urgency {
+    /// Sound, control, handshakes.
+    Prompt,
+    /// Part of a picture.
+    Picture,
 }
 
 /// The congestion mark of an IP packet (RFC 3168).
@@ -143,6 +162,8 @@ pub struct SendBatch {
     arena: Box<[u8]>,
     used: usize,
     datagrams: Vec<Written>,
+    /// Whether any of them goes over TCP.
+    streamed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -150,6 +171,7 @@ struct Written {
     path: Path,
     start: usize,
     length: usize,
+    urgency: Urgency,
 }
 
 impl SendBatch {
@@ -160,6 +182,7 @@ impl SendBatch {
             arena: vec![0; SEND_BYTES].into_boxed_slice(),
             used: 0,
             datagrams: Vec::with_capacity(SEND_MAX),
+            streamed: false,
         }
     }
 
@@ -167,6 +190,18 @@ impl SendBatch {
     /// length, or `None` for no datagram after all. Returns whether the batch still had room to ask it.
     #[must_use]
     pub fn write(&mut self, path: Path, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+        self.write_as(Urgency::Prompt, path, write)
+    }
+
+    /// The same for a datagram of this urgency.
+    #[must_use]
+    #[inline]
+    pub fn write_as(
+        &mut self,
+        urgency: Urgency,
+        path: Path,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
         if self.datagrams.len() >= SEND_MAX {
             return false;
         }
@@ -175,7 +210,8 @@ impl SendBatch {
         };
         if let Some(length) = write(room) {
             let length = length.min(DATAGRAM_MAX);
-            self.datagrams.push(Written { path, start: self.used, length });
+            self.datagrams.push(Written { path, start: self.used, length, urgency });
+            self.streamed |= path.is_stream();
             self.used += length;
         }
         true
@@ -195,8 +231,21 @@ impl SendBatch {
 
     /// The datagrams in the order in which they were written.
     pub fn datagrams(&self) -> impl Iterator<Item = (Path, &[u8])> {
-        self.datagrams.iter().filter_map(|&Written { path, start, length }| {
+        self.datagrams.iter().filter_map(|&Written { path, start, length, .. }| {
             Some((path, self.arena.get(start..start + length)?))
+        })
+    }
+
+    /// Whether any of them goes over TCP.
+    pub(super) const fn has_streamed(&self) -> bool {
+        self.streamed
+    }
+
+    /// Those that go over TCP.
+    pub(super) fn streamed(&self) -> impl Iterator<Item = (Path, Urgency, &[u8])> {
+        let streamed = self.datagrams.iter().filter(|written| written.path.is_stream());
+        streamed.filter_map(|&Written { path, start, length, urgency }| {
+            Some((path, urgency, self.arena.get(start..start + length)?))
         })
     }
 
@@ -239,6 +288,7 @@ impl SendBatch {
     pub fn clear(&mut self) {
         self.used = 0;
         self.datagrams.clear();
+        self.streamed = false;
     }
 }
 

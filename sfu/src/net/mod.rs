@@ -9,6 +9,7 @@
 //!
 //! - A thread that has nothing to do sleeps: it wakes for a datagram, a command, a deadline of its shard, room in a
 //!   full socket, or an event that was refused, and for nothing else.
+//! - Clients whose network lets no UDP through come over TCP (`stream`).
 //! - Nothing grows: batches, the ring of commands and the one event held back are all there is between the parts.
 
 pub mod ahead;
@@ -19,6 +20,7 @@ mod gather;
 mod outbox;
 pub mod poll;
 pub mod socket;
+mod stream;
 mod syscall;
 pub mod thread;
 mod turn;

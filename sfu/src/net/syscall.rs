@@ -200,6 +200,18 @@ pub(super) fn enable(
     checked(result).map(drop)
 }
 
+/// Bytes written to a TCP socket of which nothing has left yet.
+///
+/// # Errors
+/// What `ioctl` says: a socket that has no connection.
+pub(super) fn unsent(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: SIOCOUTQNSD writes one int, to one that lives until after the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCOUTQNSD, &raw mut bytes) };
+    checked(result)?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
 /// Makes an epoll instance.
 ///
 /// # Errors
@@ -400,6 +412,9 @@ struct Control([u8; CONTROL_BYTES]);
 impl Control {
     const EMPTY: Self = Self([0; CONTROL_BYTES]);
 }
+
+/// From include/uapi/linux/sockios.h; `libc` lacks it.
+const SIOCOUTQNSD: libc::Ioctl = 0x894b;
 
 /// 80 bytes are needed on 64-bit machines, less on others.
 const CONTROL_BYTES: usize = 96;

@@ -16,6 +16,7 @@ use super::gather::Gather;
 use super::outbox::Outbox;
 use super::poll::{Bell, Poll};
 use super::socket::Socket;
+use super::stream::{Listener, STREAM, Streams};
 use super::turn::{COMMANDS_MAX, EVENT_RETRY, Next, Turns};
 use crate::command::{Command, CommandId};
 use crate::event::{Event, StopReason};
@@ -28,8 +29,8 @@ use crate::shard::Shard;
 pub struct MediaConfig {
     /// The thread's name, as `top` and a panic show it; Linux shows 15 bytes of it.
     pub name: String,
-    /// UDP addresses to receive on, at most 256. Their places here are the [`Path::local`](super::batch::Path::local)
-    /// of what arrives there.
+    /// Addresses to receive on, each on UDP and TCP, at most 128. Their places here are the [`Path::local`](super::batch::Path::local)
+    /// of what arrives there by UDP.
     pub bind: Vec<SocketAddr>,
     /// Which of the node's shards it drives.
     pub shard: ShardIndex,
@@ -94,17 +95,18 @@ impl MediaThread {
         make: impl FnOnce() -> Shard + Send + 'static,
         sink: Box<dyn FnMut(Event) -> Result<(), Event> + Send>,
     ) -> Result<Self, MediaError> {
-        let sockets = bind(&config.bind, config.dscp)?;
+        let (sockets, listeners) = bind(&config.bind, config.dscp)?;
         let addresses = sockets.iter().map(Socket::address).collect();
         let poll = Poll::new().map_err(MediaError::System)?;
         let bell = Arc::clone(bells.of(config.shard).ok_or(MediaError::NoBell)?);
         poll.add(bell.as_fd(), BELL).map_err(MediaError::System)?;
         let outbox = Outbox::new(sockets, &poll).map_err(MediaError::System)?;
+        let streams = Streams::new(listeners, &poll).map_err(MediaError::System)?;
         let (producer, commands) = RingBuffer::new(COMMANDS_MAX);
         let ends = Ends { poll, bell: Arc::clone(&bell), bells: bells.clone(), commands, sink };
         let thread = std::thread::Builder::new()
             .name(config.name)
-            .spawn(move || ends.run(outbox, make))
+            .spawn(move || ends.run((outbox, streams), make))
             .map_err(MediaError::System)?;
         Ok(Self { commands: Some(producer), bell, addresses, thread: Some(thread) })
     }
@@ -153,19 +155,37 @@ impl Drop for MediaThread {
     }
 }
 
-fn bind(addresses: &[SocketAddr], dscp: Dscp) -> Result<Vec<Socket>, MediaError> {
+fn bind(addresses: &[SocketAddr], dscp: Dscp) -> Result<(Vec<Socket>, Vec<Listener>), MediaError> {
     if addresses.is_empty() {
         return Err(MediaError::NoAddress);
     }
     let bound = addresses.iter().enumerate().map(|(place, &address)| {
-        let local = u8::try_from(place).map_err(|_| MediaError::TooManyAddresses)?;
-        let marked = Socket::bind(address, local).and_then(|socket| {
-            socket.mark(dscp)?;
-            Ok(socket)
-        });
-        marked.map_err(|error| MediaError::bind(address, error))
+        let local = u8::try_from(place).ok().filter(|place| *place < STREAM);
+        let local = local.ok_or(MediaError::TooManyAddresses)?;
+        // A port that is free for UDP may be taken for TCP: any other will do.
+        let tries = if address.port() == 0 { ANY_PORT_TRIES } else { 1 };
+        let mut outcome = bind_both(address, local, dscp);
+        for _ in 1..tries {
+            outcome = outcome.or_else(|_| bind_both(address, local, dscp));
+        }
+        outcome
     });
     bound.collect()
+}
+
+/// An address on UDP, and on TCP with the same port.
+fn bind_both(address: SocketAddr, local: u8, dscp: Dscp) -> Result<(Socket, Listener), MediaError> {
+    let marked = Socket::bind(address, local).and_then(|socket| {
+        socket.mark(dscp)?;
+        Ok(socket)
+    });
+    let socket = marked.map_err(|error| MediaError::bind(address, error))?;
+    let address = socket.address();
+    let listener = Listener::bind(address, dscp).map_err(|error| {
+        let is_busy = error.kind() == io::ErrorKind::AddrInUse;
+        if is_busy { MediaError::TcpPortBusy(address) } else { MediaError::bind(address, error) }
+    })?;
+    Ok((socket, listener))
 }
 
 /// The thread's ends of what it shares with the rest of the process: they outlive its shard.
@@ -178,10 +198,10 @@ struct Ends {
 }
 
 impl Ends {
-    fn run(mut self, outbox: Outbox, make: impl FnOnce() -> Shard) {
+    fn run(mut self, ways: (Outbox, Streams), make: impl FnOnce() -> Shard) {
         // Unwind safety: what the panic may have left half done (shard, sockets, batches) is dropped with it; of what
         // stays, the poll and the bell are the kernel's, and a sink that panicked itself is asked once more at most.
-        let ended = catch_unwind(AssertUnwindSafe(|| self.turns(outbox, make)));
+        let ended = catch_unwind(AssertUnwindSafe(|| self.turns(ways, make)));
         // Its relays are gone with it: whoever has the other ends is to see that.
         self.bells.ring_all();
         match ended {
@@ -197,12 +217,12 @@ impl Ends {
         }
     }
 
-    fn turns(&mut self, outbox: Outbox, make: impl FnOnce() -> Shard) -> io::Result<()> {
+    fn turns(&mut self, ways: (Outbox, Streams), make: impl FnOnce() -> Shard) -> io::Result<()> {
         let shard = make();
         let clock = Clock::new();
         let wait = (&mut self.poll, &*self.bell, &self.bells);
         let (gather, commands) = (Gather::new()?, &mut self.commands);
-        let mut turns = Turns::new(clock, wait, gather, commands, outbox, shard, &mut *self.sink);
+        let mut turns = Turns::new(clock, wait, gather, commands, ways, shard, &mut *self.sink);
         while turns.turn()? == Next::Another {}
         Ok(())
     }
@@ -230,12 +250,15 @@ pub enum MediaError {
     /// There is no bell for this shard: a mistake of ours.
     #[error("a media thread has no bell")]
     NoBell,
-    /// More addresses than a path can name (256): the operator's fault.
-    #[error("more than 256 addresses to receive media on")]
+    /// More addresses than a path can name (128): the operator's fault.
+    #[error("more than 128 addresses to receive media on")]
     TooManyAddresses,
     /// Another program, or another Confab, has the port: the operator's to choose.
     #[error("UDP port {port} of {ip} is in use by another program", port = .0.port(), ip = .0.ip())]
     PortBusy(SocketAddr),
+    /// The same for TCP.
+    #[error("TCP port {port} of {ip} is in use by another program", port = .0.port(), ip = .0.ip())]
+    TcpPortBusy(SocketAddr),
     /// This machine does not have the address.
     #[error("this machine does not have the address {ip}", ip = .0.ip())]
     NotOurAddress(SocketAddr),
@@ -263,6 +286,7 @@ impl MediaError {
             Self::NoAddress
             | Self::TooManyAddresses
             | Self::PortBusy(_)
+            | Self::TcpPortBusy(_)
             | Self::NotOurAddress(_)
             | Self::Forbidden(_)
             | Self::Bind { .. }
@@ -290,6 +314,9 @@ pub struct CommandQueueFull {
     /// The command itself.
     pub command: Box<Command>,
 }
+
+/// How often any port is tried to be one that is free for both.
+const ANY_PORT_TRIES: usize = 8;
 
 /// What the poll calls the bell: no socket's place.
 const BELL: u64 = u64::MAX;

@@ -188,7 +188,8 @@ fn an_idle_thread_sleeps_until_it_is_rung() {
         let (clock, bells) = (Clock::new(), bells());
         let wait = (&mut poll, &*thread_bell, &bells);
         let gather = Gather::new().unwrap();
-        let mut turns = Turns::new(clock, wait, gather, &mut commands, outbox, shard, &mut sink);
+        let ways = (outbox, Streams::new(Vec::new(), wait.0).unwrap());
+        let mut turns = Turns::new(clock, wait, gather, &mut commands, ways, shard, &mut sink);
         loop {
             let next = turns.turn().unwrap();
             done.send((next, idle)).unwrap();

@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::gather::Gather;
 use super::outbox::{Backlog, Outbox};
 use super::poll::{Bell, Poll};
+use super::stream::Streams;
 use super::thread::Bells;
 use crate::command::{Command, CommandId};
 use crate::event::Event;
@@ -24,6 +25,7 @@ pub(super) struct Turns<'a> {
     pub(super) bells: &'a Bells,
     pub(super) commands: &'a mut Consumer<(CommandId, Command)>,
     pub(super) outbox: Outbox,
+    streams: Streams,
     pub(super) shard: Shard,
     pub(super) news: News<'a>,
     received: RecvBatch,
@@ -48,7 +50,7 @@ impl<'a> Turns<'a> {
         (poll, bell, bells): (&'a mut Poll, &'a Bell, &'a Bells),
         gather: Gather,
         commands: &'a mut Consumer<(CommandId, Command)>,
-        outbox: Outbox,
+        (outbox, streams): (Outbox, Streams),
         shard: Shard,
         sink: &'a mut dyn FnMut(Event) -> Result<(), Event>,
     ) -> Self {
@@ -59,6 +61,7 @@ impl<'a> Turns<'a> {
             bells,
             commands,
             outbox,
+            streams,
             shard,
             news: News { sink, held: None },
             received: RecvBatch::new(),
@@ -84,14 +87,7 @@ impl<'a> Turns<'a> {
         self.counters.turns.count();
         self.hurry = false;
         for token in ready.iter().map(|readable| readable.0) {
-            match self.outbox.socket(token) {
-                Some(socket) => {
-                    socket.receive(&self.clock, &mut self.received, &mut self.counters);
-                    self.shard.handle_batch(self.clock.now(), &mut self.received);
-                    self.received.clear();
-                }
-                None => self.bell.silence(),
-            }
+            self.receive(token);
         }
         // After the bell is silenced, which may have rung for this; before the commands are taken, which may be the last.
         let abandoned = self.commands.is_abandoned();
@@ -101,6 +97,7 @@ impl<'a> Turns<'a> {
         if self.shard.poll_timeout().is_some_and(|due| due <= now) {
             self.shard.handle_timeout(now);
         }
+        self.streams.look(now, &self.shard, &mut self.counters);
         // Before sending, which takes longest: the other shards' receivers wait for nothing else.
         while let Some(shard) = self.shard.poll_wake() {
             self.bells.ring(shard);
@@ -114,6 +111,18 @@ impl<'a> Turns<'a> {
         Ok(if abandoned && self.commands.is_empty() { Next::Stop } else { Next::Another })
     }
 
+    /// Takes in what there is behind a descriptor that is ready.
+    fn receive(&mut self, token: u64) {
+        let Self { clock, poll, shard, received, counters, .. } = self;
+        if let Some(socket) = self.outbox.socket(token) {
+            socket.receive(clock, received, counters);
+            shard.handle_batch(clock.now(), received);
+            received.clear();
+        } else if !self.streams.ready(token, clock, (poll, shard), received, counters) {
+            self.bell.silence();
+        }
+    }
+
     fn take_commands(&mut self) {
         for _ in 0..COMMANDS_MAX {
             let Ok((id, command)) = self.commands.pop() else { return };
@@ -125,12 +134,16 @@ impl<'a> Turns<'a> {
 
     /// Sends what was left over, then what the shard has, until nothing is left, a socket is full, or a turn's worth is sent.
     fn transmit(&mut self) -> io::Result<()> {
+        self.streams.go_on(self.poll)?;
         self.backlog = self.outbox.flush(self.poll, &mut self.counters)?;
         for _ in 0..BATCHES_MAX {
             if self.backlog != Backlog::None {
                 return Ok(());
             }
-            let fill = self.shard.poll_transmit(self.clock.now(), self.outbox.begin());
+            let now = self.clock.now();
+            let batch = self.outbox.begin();
+            let fill = self.shard.poll_transmit(now, batch);
+            self.streams.send(now, batch, &mut self.counters);
             self.backlog = self.outbox.flush(self.poll, &mut self.counters)?;
             if fill == Fill::Empty {
                 return Ok(());
@@ -141,7 +154,7 @@ impl<'a> Turns<'a> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let due = self.shard.poll_timeout();
+        let due = self.shard.poll_timeout().into_iter().chain(self.streams.deadline()).min();
         timeout(self.clock.now(), due, self.hurry, self.backlog, self.news.held.is_some())
     }
 }

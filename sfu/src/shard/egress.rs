@@ -14,7 +14,7 @@ use crate::channel::participant::{Participant, ParticipantKey};
 use crate::drop::DropReason;
 use crate::media::{MediaKind, PublicationId, SlotId};
 use crate::metrics::Counters;
-use crate::net::batch::{Fill, Path, SendBatch};
+use crate::net::batch::{Fill, Path, SendBatch, Urgency};
 use crate::packet::extension::Extension;
 use crate::publication::history::HistoryKey;
 use crate::publication::{Publication, PublicationKey};
@@ -218,7 +218,7 @@ impl Participant {
         };
         let sealer = self.transport.sealer()?;
         let mut length = None;
-        let _ = sending.out.write(path, |room| {
+        let _ = sending.out.write_as(Urgency::Picture, path, |room| {
             length = slot.write_padding(room, PADDING_LENGTH, postmark, sealer);
             length
         });
@@ -252,7 +252,7 @@ impl Participant {
         let counted = slot.spec.extensions.id(Extension::TransportSequence).is_some();
         let media = publication.spec.source.kind();
         let payload = recorded.payload.len();
-        let is_last = !self.transport.pacer.has_pictures();
+        let is_last = !self.transport.pacer.has_pictures() || path.is_stream();
         let neighbours = if outgoing.resend || media == MediaKind::Audio || is_last {
             Neighbours::default()
         } else {
@@ -270,7 +270,11 @@ impl Participant {
             return Err(DropReason::ReceiverNotConnected);
         };
         let mut outcome = Err(DropReason::SealFailed);
-        let _ = sending.out.write(path, |room| {
+        let urgency = match media {
+            MediaKind::Audio => Urgency::Prompt,
+            MediaKind::Video => Urgency::Picture,
+        };
+        let _ = sending.out.write_as(urgency, path, |room| {
             outcome = slot.write(room, outgoing, publication, &recorded, postmark, sealer);
             outcome.ok()
         });

@@ -40,7 +40,7 @@ use crate::config::ShardConfig;
 use crate::event::Event;
 use crate::media::ParticipantId;
 use crate::metrics::{Counters, Snapshot, Spread};
-use crate::net::batch::{Fill, RecvBatch, SendBatch};
+use crate::net::batch::{Fill, Path, RecvBatch, SendBatch};
 use crate::relay::{Relays, ShardIndex};
 use crate::timer::Wheel;
 use egress::Farewells;
@@ -100,6 +100,12 @@ impl Shard {
             estimator: Settings::default(),
             config,
         }
+    }
+
+    /// Whether somebody here is known to be behind `path`: a checked STUN request came from there.
+    #[must_use]
+    pub fn knows(&self, path: &Path) -> bool {
+        self.tables.participant_by_path(path).is_some()
     }
 
     /// The same with other settings of the estimate than a server has: a test leaves a part out, a benchmark does without.

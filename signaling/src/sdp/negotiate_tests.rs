@@ -106,7 +106,7 @@ fn an_answer_keeps_to_jsep_and_bundle() {
                     "Firefox crashes without {key} in each m-line"
                 );
             }
-            assert_eq!(values(ours, "candidate").len(), if leads { 2 } else { 0 });
+            assert_eq!(values(ours, "candidate").len(), if leads { 4 } else { 0 });
             assert_eq!(ours.has_attribute("end-of-candidates"), leads);
             let reply = match direction(theirs) {
                 "sendonly" | "sendrecv" => "recvonly",
@@ -124,10 +124,15 @@ fn the_leading_m_line_carries_the_transport() {
     let leader = &answer.media_descriptions[0];
     assert_eq!(values(leader, "setup"), ["passive"]);
     assert_eq!(values(leader, "fingerprint"), [format!("sha-256 AB{}", ":AB".repeat(31))]);
-    // RFC 8445, section 5.1.2.1: 2^24 · 126 + 2^8 · 65535 + 255.
+    // RFC 8445, section 5.1.2.1: 2^24 · 126 + 2^8 · 65535 + 255; RFC 6544, section 4.2: 2^24 · 90 + 2^8 · (2^13 · 4 + 8191) + 255.
     assert_eq!(
         values(leader, "candidate"),
-        ["1 1 udp 2130706431 127.0.0.1 3478 typ host", "2 1 udp 2130706175 ::1 3478 typ host"]
+        [
+            "1 1 udp 2130706431 127.0.0.1 3478 typ host",
+            "2 1 udp 2130706175 ::1 3478 typ host",
+            "3 1 tcp 1520435199 127.0.0.1 3478 typ host tcptype passive",
+            "4 1 tcp 1520434943 ::1 3478 typ host tcptype passive",
+        ]
     );
 }
 

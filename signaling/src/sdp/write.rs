@@ -115,7 +115,7 @@ impl Answer {
         write!(f, "\r\na=setup:{setup}\r\n")
     }
 
-    /// Where we are to be found: once, in the m-line that leads the bundle.
+    /// Where we are to be found, by UDP and, for whose network lets none through, by TCP: once, in the m-line that leads the bundle.
     fn write_candidates(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (place, address) in (0_u32..).zip(&self.candidates) {
             // RFC 8445, section 5.1.2.1: type preference 126 (host), local preference falling, component 1.
@@ -126,6 +126,18 @@ impl Answer {
                 f,
                 "a=candidate:{} 1 udp {priority} {ip} {port} typ host\r\n",
                 place.saturating_add(1)
+            )?;
+        }
+        let first = u32::try_from(self.candidates.len()).unwrap_or(u32::MAX);
+        for (place, address) in (0_u32..).zip(&self.candidates) {
+            // RFC 6544, section 4.2: a type preference below that of UDP (libwebrtc's for TCP), direction preference 4 (passive).
+            let local_preference = (4_u32 << 13) | 8_191_u32.saturating_sub(place);
+            let priority = (90_u32 << 24) | (local_preference << 8) | 255;
+            let (ip, port) = (address.ip(), address.port());
+            write!(
+                f,
+                "a=candidate:{} 1 tcp {priority} {ip} {port} typ host tcptype passive\r\n",
+                first.saturating_add(place).saturating_add(1)
             )?;
         }
         f.write_str("a=end-of-candidates\r\n")

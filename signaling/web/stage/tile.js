@@ -6,6 +6,7 @@
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { computed, effect, signal } from "../vendor/signals-core/signals-core.module.js";
 import { face, hue, icon } from "../icon.js";
+import { pictureChanged } from "../notices.js";
 import { volumeOf } from "../state/preferences.js";
 import { media, pinned, seconds, self } from "../state/store.js";
 import { t } from "../strings/en.js";
@@ -137,7 +138,14 @@ export class Tile {
     const paused = computed(() => seen.value === "paused");
     const stalled = computed(() => sends.value && !hidden.value && !paused.value && this.#stalled.value && this.#here);
     const state = computed(() => ({ camera: sends.value, hidden: hidden.value, stalled: stalled.value, paused: paused.value, soft: this.#soft.value ? this.#why?.side ?? null : null }));
+    let was = false;
     this.#ends.push(
+      effect(() => {
+        const before = was;
+        was = paused.value;
+        // A camera that was switched off is no picture that returned.
+        if (was !== before && (was || (sends.peek() && !hidden.peek()))) pictureChanged(was, person.about.peek().name);
+      }),
       effect(() => {
         clearTimeout(this.#waiting);
         this.#late.value = false;

@@ -110,7 +110,7 @@ export const t = {
   trouble: {
     blocked: {
       title: (/** @type {string} */ device) => `The browser is keeping the ${device} from Confab`,
-      text: (/** @type {string} */ device) => (device === "camera" ? "It was blocked for this site, perhaps by accident. Others won’t see you until it is allowed. It takes two steps:" : "It was blocked for this site, perhaps by accident. Others won’t hear you until it is allowed. It takes two steps:"),
+      text: (/** @type {string} */ device) => `It was blocked for this site, perhaps by accident. Others won’t ${device === "camera" ? "see" : "hear"} you until it is allowed. It takes two steps:`,
     },
     dismissed: { title: () => "You closed the question", text: (/** @type {string} */ device) => `Confab needs your answer to use the ${device}. You can come in without it, too.` },
     system: { title: (/** @type {string} */ device) => `The computer is keeping the ${device} from this browser`, text: (/** @type {string} */ device) => systemPath(device) },
@@ -161,8 +161,12 @@ export const t = {
   },
 
   // Notices and announcements
-  cameIn: (/** @type {string[]} */ names) => `${people(names, 2)} came in`,
-  left: (/** @type {string[]} */ names) => `${people(names, 2)} left`,
+  turn: {
+    in: (/** @type {string[]} */ names) => `${people(names, 2)} came in`,
+    out: (/** @type {string[]} */ names) => `${people(names, 2)} left`,
+    paused: (/** @type {string[]} */ names) => `${people(names, 2)}: picture paused`,
+    returned: (/** @type {string[]} */ names) => `${people(names, 2)}: picture is back`,
+  },
   youMuted: "You are muted", youUnmuted: "You are heard again", youDeafened: "You are deafened: you hear nobody, and nobody hears you", youUndeafened: "You hear again",
   talkingMuted: "You are muted. They can’t hear you.",
   shares: (/** @type {string} */ name) => `${name} shares a screen`, stopsSharing: (/** @type {string} */ name) => `${name} stopped sharing`,

@@ -274,6 +274,28 @@ fn the_middle_layer_keeps_its_estimate() {
 }
 
 /// A camera of 500 kbit/s where there are 2,500, then where there are 400: the link is full.
+/// A picture that was paused returns with a keyframe, for which a narrow link takes half a second: the queue that it makes is no reason
+/// to believe that the link carries as little as was sent before.
+#[test]
+fn a_burst_after_little_was_sent_tells_of_the_link_and_not_of_what_was_sent() {
+    let befores: [fn(f64) -> f64; 3] = [|_| 100.0, |_| 160.0, |_| 200.0];
+    for (link, before) in [250.0, 220.0, 200.0].into_iter().zip(befores) {
+        let mut call = Call::new(250.0);
+        call.wanted = 300;
+        call.source = before;
+        call.run(8_000);
+        call.source = |_| 20.0;
+        call.run(3_000);
+        (call.source, call.kbps) = (|_| 400.0, link);
+        let mut least = f64::MAX;
+        for _ in 0..12 {
+            call.run(100);
+            least = least.min(call.estimate());
+        }
+        assert!((0.6 * link..link).contains(&least), "{least} of {link} kbit/s");
+    }
+}
+
 #[test]
 fn a_link_has_room_until_it_shows_a_limit_and_for_a_while_after() {
     let mut call = Call::new(2_500.0);

@@ -390,7 +390,7 @@ impl Estimator {
         }
         let usage = if usage == Usage::Over && self.is_excused(now) { Usage::Under } else { usage };
         let arriving = match usage {
-            Usage::Over => self.throughput.leap().or(throughput),
+            Usage::Over => self.arriving_over(now),
             Usage::Normal | Usage::Under => throughput,
         };
         self.delay.follow(now, usage, arriving, probe);
@@ -424,6 +424,14 @@ impl Estimator {
         let queue_ms = self.guard.queue_ms();
         let is_echo = self.echo_end.is_some_and(|end| now < end) && queue_ms < QUEUE_OF_PROBE_MS;
         is_echo || self.is_limited() && queue_ms < QUEUE_SMALL_MS
+    }
+
+    /// What arrives through a queue, which is what the link carries. Who has just begun to send more has filled the link for a moment
+    /// only, which belief does not follow so soon; and that little came while little was sent says nothing of the link.
+    fn arriving_over(&self, now: Instant) -> Option<f64> {
+        let step = self.throughput.step().filter(|_| self.limited.was_on(now));
+        let leap = self.throughput.leap().filter(|_| !self.limited.is_on());
+        step.or(leap).or_else(|| self.throughput.rate())
     }
 
     /// What a probe found, but not much less than what arrives anyway.

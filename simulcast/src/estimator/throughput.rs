@@ -76,6 +76,12 @@ impl Throughput {
         (most < COLLAPSE * kbps || least > RISE * kbps).then_some(recent * 1e3)
     }
 
+    /// Bits per second as the last sample has them, where that is far above what is believed.
+    pub(super) fn step(&self) -> Option<f64> {
+        let Belief { kbps, .. } = self.belief?;
+        self.samples[1].filter(|last| *last > RISE * kbps).map(|last| last * 1e3)
+    }
+
     fn believe(&mut self, sample: f64) {
         self.samples = [self.samples[1], Some(sample)];
         let Some(Belief { kbps, variance }) = self.belief else {
@@ -161,6 +167,19 @@ mod tests {
         }
         assert!((told.rate().unwrap() - 800_000.0).abs() < 1.0);
         assert!(untold.rate().unwrap() < 780_000.0);
+    }
+
+    #[test]
+    fn one_sample_far_above_the_belief_is_a_step() {
+        let mut throughput = Throughput::default();
+        feed(&mut throughput, 0, 2_000, 10, 1_000.0);
+        assert_eq!(throughput.step(), None);
+        // A sample of 150 ms is told of once the packet behind it came.
+        feed(&mut throughput, 2_000, 2_170, 10, 2_000.0);
+        let step = throughput.step().unwrap();
+        assert!((1_400_000.0..=1_600_000.0).contains(&step), "{step}");
+        feed(&mut throughput, 2_170, 2_400, 10, 250.0);
+        assert_eq!(throughput.step(), None, "a fall is none");
     }
 
     /// 800 kbit/s become 200, later 1,600: after two samples of 150 ms it is told, and no more once belief has followed.

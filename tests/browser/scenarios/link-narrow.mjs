@@ -31,6 +31,7 @@ export async function play(stage) {
   assert.ok(pictures.length > 0 && pictures.every((one) => one.height === 180), "180 lines play");
   assert.equal(paused.grown("camera", "frames"), 0, "the picture is paused");
   assert.ok(paused.of("camera").every((one) => one.reason === "paused"), "the page is told why");
+  assert.equal(await mira.announced(), "Sam: picture paused", "and whoever cannot see is told, too");
   for (const share of concealed) assert.ok(share <= CONCEALED_MAX, "the sound is whole");
   await mira.assertNoFaults();
   await sam.assertNoFaults();

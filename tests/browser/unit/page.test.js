@@ -81,8 +81,37 @@ test("what draws later draws once for many changes, in another task, and again a
 test("times and lists read as people write them", () => {
   assert.equal(clock(1458), "24:18");
   assert.equal(clock(3723), "1:02:03");
-  assert.equal(t.cameIn(["Mira", "Jonas", "Ada", "Tom"]), "Mira and 3 others came in");
+  assert.equal(t.turn.in(["Mira", "Jonas", "Ada", "Tom"]), "Mira and 3 others came in");
   assert.equal(t.inside(["Mira", "Jonas", "Ada"]), "Mira, Jonas and Ada are here");
+});
+
+test("what becomes of people and pictures within two seconds is said together, and what is undone is not said", async (context) => {
+  /** @type {string[]} */ const said = [];
+  const polite = { set textContent(/** @type {string} */ words) { said.push(words); } };
+  const page = { getElementById: (/** @type {string} */ id) => (id === "polite" ? polite : null), createTreeWalker: () => null, createComment: () => null };
+  Object.assign(globalThis, { document: page });
+  let now = 0;
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  context.mock.method(performance, "now", () => now);
+  const pass = () => {
+    now += 2_000;
+    context.mock.timers.tick(2_000);
+  };
+  const { moved, pictureChanged } = await import("../../../signaling/web/notices.js");
+  pictureChanged(true, "Mira");
+  assert.deepEqual(said.splice(0), ["Mira: picture paused"]);
+  for (const name of ["Jonas", "Ada", "Tom", "Kim"]) pictureChanged(true, name);
+  moved("in", "Ben", 4);
+  pictureChanged(false, "Ada");
+  pictureChanged(false, "Mira");
+  assert.deepEqual(said, []);
+  pass();
+  assert.deepEqual(said.splice(0), ["Jonas and 2 others: picture paused"]);
+  pass();
+  pass();
+  assert.deepEqual(said.splice(0), ["Ben came in", "Mira: picture is back"]);
+  pass();
+  assert.deepEqual(said, []);
 });
 
 test("before joining one label has “your name”, one “channel”, one button “join”", () => {

@@ -1,6 +1,6 @@
 //! Everybody decodes everybody's picture and hears them, soon; and for twenty seconds, without a freeze.
 
-use super::player::play;
+use super::player::{play, play_without_udp};
 
 #[test]
 fn two_chromium() {
@@ -45,6 +45,11 @@ fn two_chromium_with_vp9() {
 #[ignore = "long: twenty seconds of several encoders need two idle cores"]
 fn two_chromium_with_av1() {
     play("codec-av1");
+}
+
+#[test]
+fn two_chromium_over_tcp() {
+    play_without_udp("tcp-only");
 }
 
 #[test]

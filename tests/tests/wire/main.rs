@@ -13,4 +13,5 @@ mod server;
 mod socket;
 mod storm;
 mod ten;
+mod tunnel;
 mod whip;

@@ -16,6 +16,7 @@ use super::forwarding::{pace, play};
 use super::nat::{Kind, Nat};
 use super::participant::{Camera, LEVEL, Participant, Setup};
 use super::server::Server;
+use super::tunnel::Tunnel;
 
 const INNER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Another address of this machine, on which the server does not listen.
@@ -83,7 +84,13 @@ async fn behind_nat_the_call_goes_by_the_external_address_and_outlives_its_ports
     let port = server.media.port();
     let candidates: Vec<&str> =
         sender.answer().lines().filter(|line| line.starts_with("a=candidate:")).collect();
-    assert_eq!(candidates, [format!("a=candidate:1 1 udp 2130706431 127.0.0.2 {port} typ host")]);
+    assert_eq!(
+        candidates,
+        [
+            format!("a=candidate:1 1 udp 2130706431 127.0.0.2 {port} typ host"),
+            format!("a=candidate:2 1 tcp 1520435199 127.0.0.2 {port} typ host tcptype passive"),
+        ]
+    );
     let (mut voice, mut received) = (Voice::of_the_capture(), 0);
     play(&sender, &voice.next(150), |_| true).await;
     let before = sound(&receiver.received());
@@ -101,6 +108,24 @@ async fn behind_nat_the_call_goes_by_the_external_address_and_outlives_its_ports
     play(&sender, &voice.next(150), |_| true).await;
     let after = sound(&receiver.received());
     assert!(after > 120, "{after} of 150 packets");
+    sender.close().await;
+    receiver.close().await;
+}
+
+/// Everything goes over TCP: the handshake, sound, and pictures in three layers.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tcp_alone_media_flows() {
+    let server = Server::start_with(INNER, &["--external", "127.0.0.1=127.0.0.2"]).await;
+    let tunnel = Tunnel::start(OUTER, server.media).await;
+    let mut receiver = Participant::join(server.http, "tcp", "Mira", Camera::One).await;
+    let sender = Participant::join(server.http, "tcp", "Sam", Camera::One).await;
+    play(&sender, &part(&capture::packets(), 3), |_| true).await;
+    let received = receiver.received();
+    let pictures = received.len() - sound(&received);
+    assert!(sound(&received) > 120 && pictures > 250, "{} and {pictures}", sound(&received));
+    assert_eq!(tunnel.connections(), 2);
+    let metrics = server.get("/metrics").await.expect("metrics");
+    assert!(metrics.contains("confab_tcp_connections_accepted_total"), "{metrics}");
     sender.close().await;
     receiver.close().await;
 }

@@ -23,7 +23,7 @@ pub enum KeysError {
     /// It is no file of keys.
     #[error("--keys {0}, {1}")]
     Wrong(String, FileError),
-    /// It is longer than 64 KiB.
+    /// It is longer than a mebibyte.
     #[error("--keys {0}: it is longer than 1 MiB")]
     TooLong(String),
 }

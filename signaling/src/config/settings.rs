@@ -162,7 +162,7 @@ pub const SETTINGS: &[Setting] = &[
         many: false,
         shape: "PORT",
         default: "3478",
-        text: "UDP port on which media is received, on the IP address of `http` and, where that is loopback, also on the address from which this computer reaches others: Firefox sends nothing to a loopback address",
+        text: "UDP and TCP port on which media is received, on the IP address of `http` and, where that is loopback, also on the address from which this computer reaches others: Firefox sends nothing to a loopback address",
         set: |draft, values| one(values).map(|value| draft.media_port = Some(value)),
     },
     Setting {
@@ -172,7 +172,7 @@ pub const SETTINGS: &[Setting] = &[
         many: true,
         shape: "ADDRESS:PORT",
         default: "by `media_port`",
-        text: "Address and UDP port on which media is received, instead of `media_port`; clients must be able to reach it. Of several the preferred first",
+        text: "Address and port, UDP and TCP, on which media is received, instead of `media_port`; clients must be able to reach it. Of several the preferred first",
         set: |draft, values| many(values).map(|values| draft.media = values),
     },
     Setting {
@@ -182,7 +182,7 @@ pub const SETTINGS: &[Setting] = &[
         many: false,
         shape: "NUMBER",
         default: "one for each processor, at least 2",
-        text: "Media threads, 1 to 64, each with a UDP port of its own: that of `media_port` and those above it",
+        text: "Media threads, 1 to 64, each with a port of its own: that of `media_port` and those above it",
         set: |draft, values| {
             number(values, 1..=SHARDS_MAX as u64).map(|value| draft.shards = Some(value))
         },

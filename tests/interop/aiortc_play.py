@@ -7,8 +7,8 @@ import asyncio
 import json
 import sys
 
-import aiohttp
-from aiortc import RTCPeerConnection, RTCSessionDescription
+import aiortc_session
+from aiortc import RTCPeerConnection
 from aiortc.mediastreams import MediaStreamError
 
 
@@ -30,20 +30,11 @@ async def play(url, seconds, wanted):
     for kind in counts:
         connection.addTransceiver(kind, direction="recvonly")
     connection.on("track", lambda track: asyncio.ensure_future(take(track)))
-    await connection.setLocalDescription(await connection.createOffer())
-    async with aiohttp.ClientSession() as http:
-        offer = connection.localDescription.sdp
-        async with http.post(url, data=offer, headers={"Content-Type": "application/sdp"}) as answer:
-            text = await answer.text()
-            assert answer.status == 201, text
-            session = str(answer.url.with_path(answer.headers["Location"], encoded=True))
-        await connection.setRemoteDescription(RTCSessionDescription(text, "answer"))
+    async with aiortc_session.open(connection, url):
         try:
             await asyncio.wait_for(enough.wait(), seconds)
         except asyncio.TimeoutError:
             pass
-        async with http.delete(session) as answer:
-            assert answer.status == 200, answer.status
     await connection.close()
     print(json.dumps(counts))
     return enough.is_set()

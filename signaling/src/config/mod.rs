@@ -14,12 +14,13 @@ use std::path::PathBuf;
 use sfu::net::dscp::Dscp;
 use sfu::relay::SHARDS_MAX;
 use simulcast::Bitrate;
+use simulcast::codec::Codec;
 use thiserror::Error;
 
 use self::settings::Draft;
 use crate::external::{self, External};
 use crate::placement::SPREAD;
-use crate::sdp::preference::{CodecName, Preference};
+use crate::sdp::preference::Preference;
 use crate::token::grant::GrantLimits;
 
 /// What the server is started with.
@@ -215,7 +216,7 @@ impl Config {
         if let Some(port) = self.media.iter().map(SocketAddr::port).find(|port| beyond(*port)) {
             return Err(ConfigError::NoSuchPort { shards: self.shards, port });
         }
-        if !self.preference.codecs.contains(&CodecName::Opus) {
+        if !self.preference.codecs.contains(&Codec::Opus) {
             return Err(ConfigError::NoSound);
         }
         let ours: BTreeSet<IpAddr> = self.media.iter().map(SocketAddr::ip).collect();

@@ -12,7 +12,7 @@ use simulcast::Bitrate;
 
 use super::Limits;
 use crate::external::External;
-use crate::sdp::preference::{CodecName, OPUS_BPS_MAX, OPUS_BPS_MIN, Preference};
+use crate::sdp::preference::{OPUS_BPS_MAX, OPUS_BPS_MIN, Preference, codec_named};
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -260,9 +260,8 @@ pub const SETTINGS: &[Setting] = &[
         default: "opus, red, vp8, vp9, h264, av1",
         text: "Codecs that may be sent and received: opus, red, vp8, vp9, h264, av1; an answer accepts no other. Fewer are for an operator who must know what is sent, or whose clients do badly at one",
         set: |draft, values| {
-            let codec = |value: &&str| {
-                CodecName::named(value).ok_or("one of opus, red, vp8, vp9, h264, av1")
-            };
+            let codec =
+                |value: &&str| codec_named(value).ok_or("one of opus, red, vp8, vp9, h264, av1");
             draft.preference.codecs = values.iter().map(codec).collect::<Result<_, &str>>()?;
             Ok(())
         },

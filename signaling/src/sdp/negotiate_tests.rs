@@ -66,7 +66,7 @@ fn preferred(text: &str, preference: Preference) -> Negotiated {
 /// What both browsers wrote is answered without the codecs that the operator leaves out, and no m-line is left without any.
 #[test]
 fn an_answer_accepts_only_the_codecs_that_the_operator_names() {
-    use crate::sdp::preference::CodecName::{Opus, Vp8};
+    use simulcast::codec::Codec::{Opus, Vp8};
     for text in [CHROMIUM, FIREFOX] {
         let codecs = vec![Opus, Vp8];
         let answer = parsed(&preferred(text, Preference { codecs, ..Preference::default() }));

@@ -4,60 +4,15 @@
 //! the parameters that its answer declares (RFC 7587, section 7), which tell the sender what the receiver, here the server, wants.
 
 use sfu::media::{Format, MediaKind};
+use simulcast::codec::Codec;
 
 use super::format::Carries;
 use super::section::Payload;
 
-/// A codec, whatever its profile.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum CodecName {
-    /// Sound.
-    Opus,
-    /// Sound with copies of what came before (RFC 2198).
-    Red,
-    /// Pictures.
-    Vp8,
-    /// Pictures.
-    Vp9,
-    /// Pictures.
-    H264,
-    /// Pictures.
-    Av1,
-}
-
-impl CodecName {
-    /// All, sound first.
-    pub const ALL: [Self; 6] = [Self::Opus, Self::Red, Self::Vp8, Self::Vp9, Self::H264, Self::Av1];
-
-    /// As operators write it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Opus => "opus",
-            Self::Red => "red",
-            Self::Vp8 => "vp8",
-            Self::Vp9 => "vp9",
-            Self::H264 => "h264",
-            Self::Av1 => "av1",
-        }
-    }
-
-    /// The codec of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|codec| codec.name() == name)
-    }
-
-    const fn of(format: Format) -> Self {
-        match format {
-            Format::Opus => Self::Opus,
-            Format::Red => Self::Red,
-            Format::Vp8 => Self::Vp8,
-            Format::Vp9(_) => Self::Vp9,
-            Format::H264(_) => Self::H264,
-            Format::Av1(_) => Self::Av1,
-        }
-    }
+/// The codec of this name, as operators write it.
+#[must_use]
+pub fn codec_named(name: &str) -> Option<Codec> {
+    Codec::ALL.into_iter().find(|codec| codec.name() == name)
 }
 
 /// How Opus is to be sent to the server. `None` leaves each to the client, which then gets its own offer's word back.
@@ -83,14 +38,14 @@ pub const OPUS_BPS_MAX: u32 = 510_000;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Preference {
     /// What may be sent and received.
-    pub codecs: Vec<CodecName>,
+    pub codecs: Vec<Codec>,
     /// How Opus is sent.
     pub opus: OpusPreference,
 }
 
 impl Default for Preference {
     fn default() -> Self {
-        Self { codecs: CodecName::ALL.to_vec(), opus: OpusPreference::default() }
+        Self { codecs: Codec::ALL.to_vec(), opus: OpusPreference::default() }
     }
 }
 
@@ -99,7 +54,7 @@ impl Preference {
     #[must_use]
     pub fn accepted(&self, payloads: &[Payload]) -> Vec<Payload> {
         let may = |payload: &Payload| match payload.carries {
-            Carries::Media(format) => self.codecs.contains(&CodecName::of(format)),
+            Carries::Media(format) => self.codecs.contains(&format.codec()),
             Carries::Retransmission(_) => false,
         };
         let kept = |payload: &&Payload| match payload.carries {
@@ -162,7 +117,7 @@ mod tests {
     #[test]
     fn codecs_that_may_not_be_are_left_out_with_their_retransmissions() {
         let preference =
-            Preference { codecs: vec![CodecName::Opus, CodecName::Vp8], ..Preference::default() };
+            Preference { codecs: vec![Codec::Opus, Codec::Vp8], ..Preference::default() };
         let payloads = [
             payload(96, Carries::Media(Format::Vp8), None),
             payload(97, Carries::Retransmission(PayloadType(96)), None),

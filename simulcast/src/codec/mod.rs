@@ -32,6 +32,24 @@ pub enum Codec {
     Av1,
 }
 
+impl Codec {
+    /// All, sound first.
+    pub const ALL: [Self; 6] = [Self::Opus, Self::Red, Self::Vp8, Self::Vp9, Self::H264, Self::Av1];
+
+    /// Its name in settings: lower case, stable.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            Self::Red => "red",
+            Self::Vp8 => "vp8",
+            Self::Vp9 => "vp9",
+            Self::H264 => "h264",
+            Self::Av1 => "av1",
+        }
+    }
+}
+
 /// What one packet tells of itself.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(

@@ -49,6 +49,9 @@ impl From<FrameTooLong> for End {
 }
 
 impl Connection {
+    /// What one takes of memory.
+    pub(super) const BYTES: usize = size_of::<Self>() + 2 * size_of::<ArrayVec<u8, FRAME_MAX>>();
+
     pub(super) fn new(stream: TcpStream, path: Path, now: Instant) -> Self {
         Self {
             stream,

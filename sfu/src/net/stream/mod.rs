@@ -276,7 +276,7 @@ const LISTENERS: u64 = 1 << 32;
 /// What the poll calls the first connection.
 const CONNECTIONS: u64 = 1 << 33;
 
-/// Connections of one shard. A connection costs 6 KiB, and one in ten of a shard's 10,000 participants comes over TCP at most.
+/// Connections of one shard. A connection costs 4 KiB, and one in ten of a shard's 10,000 participants comes over TCP at most.
 const CONNECTIONS_MAX: usize = 1_024;
 /// Connections from one address: a company behind one, of whom most come over UDP.
 const OF_ONE_ADDRESS_MAX: usize = 64;
@@ -287,6 +287,7 @@ const BACKLOG: i32 = 128;
 /// What is read of a connection in one turn: more waits in the system, whose window then tells the sender to wait.
 const SCRATCH_BYTES: usize = 16 * 1024;
 const _: () = assert!(SCRATCH_BYTES > 2 * FRAME_MAX);
+const _: () = assert!(Connection::BYTES <= 4 * 1024);
 /// Without a checked STUN request for so long a connection is closed: a client's first one comes with the connection.
 const PROOF_MAX: Duration = Duration::from_secs(10);
 /// How often that is looked at.
